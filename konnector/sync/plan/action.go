@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+)
+
+// Kind says what an Action does. The set is closed.
+type Kind int
+
+const (
+	// AddFinalizer puts the syncer's finalizer on the consumer object: JSON merge patch.
+	AddFinalizer Kind = iota + 1
+	// Create makes the copy on the provider, which must not exist: server-side apply.
+	Create
+	// Apply makes the copy on the provider, which must exist, what it should be: server-side apply.
+	Apply
+	// Delete deletes the copy on the provider.
+	Delete
+	// PatchStatus makes the consumer object's status that of the copy: JSON patch of the status subresource.
+	PatchStatus
+	// RemoveFinalizer takes the syncer's finalizer from the consumer object: JSON merge patch.
+	RemoveFinalizer
+	// Report writes nothing: it tells the owner of the consumer object why nothing is done.
+	Report
+)
+
+// String is the name of the constant.
+func (k Kind) String() string {
+	switch k {
+	case AddFinalizer:
+		return "AddFinalizer"
+	case Create:
+		return "Create"
+	case Apply:
+		return "Apply"
+	case Delete:
+		return "Delete"
+	case PatchStatus:
+		return "PatchStatus"
+	case RemoveFinalizer:
+		return "RemoveFinalizer"
+	case Report:
+		return "Report"
+	}
+	return "Kind(" + strconv.Itoa(int(k)) + ")"
+}
+
+// OnConsumer says that an action of this kind writes to the consumer.
+func (k Kind) OnConsumer() bool {
+	return k == AddFinalizer || k == PatchStatus || k == RemoveFinalizer
+}
+
+// OnProvider says that an action of this kind writes to the provider.
+func (k Kind) OnProvider() bool {
+	return k == Create || k == Apply || k == Delete
+}
+
+// Reasons of a Report. The reason of a refused target is the target's own.
+const (
+	// ReasonConflict says that somebody else's object has the name that the copy would have.
+	ReasonConflict = "Conflict"
+	// ReasonOtherCluster says that the copy was made by another consumer cluster of the same place, or by one that
+	// cannot be told any more.
+	ReasonOtherCluster = "OtherCluster"
+	// ReasonNamespacePending says that the provider has not prepared the namespace of the copy yet.
+	ReasonNamespacePending = "NamespacePending"
+	// ReasonRefused stands for the reason of a refused target that gives none.
+	ReasonRefused = "TargetRefused"
+)
+
+// Action is one step of a plan.
+type Action struct {
+	// Kind is what to do.
+	Kind Kind
+	// UID must be the UID of the object acted upon, or the action must fail. It is empty for Create alone, which must
+	// fail if there is an object.
+	UID types.UID
+	// ResourceVersion must be the one of the object acted upon. Only finalizer patches have it: they replace a list.
+	ResourceVersion string
+	// Key is the object acted upon: the copy for Create, Apply and Delete, the consumer object else.
+	Key types.NamespacedName
+	// Object is what Create and Apply send, their precondition included. The caller may keep and change it.
+	Object *unstructured.Unstructured
+	// Patch is what AddFinalizer, RemoveFinalizer (JSON merge patch) and PatchStatus (JSON patch) send, their
+	// precondition included.
+	Patch []byte
+	// Repair marks an Apply of content that was applied before: the copy was changed on the provider. If something there
+	// insists on its change, this repeats for ever, so the syncer paces it.
+	Repair bool
+	// Reason and Message are what a Report says. The message is for the owner of the consumer object.
+	Reason, Message string
+}
+
+func keyOf(o *unstructured.Unstructured) types.NamespacedName {
+	return types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
+}
+
+func addFinalizer(consumer *unstructured.Unstructured) Action {
+	return finalizerPatch(AddFinalizer, consumer, append(consumer.GetFinalizers(), kubebindv1alpha2.SyncerFinalizer))
+}
+
+func removeFinalizer(consumer *unstructured.Unstructured) Action {
+	rest := slices.DeleteFunc(consumer.GetFinalizers(), func(f string) bool { return f == kubebindv1alpha2.SyncerFinalizer })
+	return finalizerPatch(RemoveFinalizer, consumer, rest)
+}
+
+// finalizerPatch replaces the whole list, hence the resourceVersion: somebody else's finalizer must not get lost.
+func finalizerPatch(kind Kind, consumer *unstructured.Unstructured, finalizers []string) Action {
+	return Action{
+		Kind:            kind,
+		Key:             keyOf(consumer),
+		UID:             consumer.GetUID(),
+		ResourceVersion: consumer.GetResourceVersion(),
+		Patch: marshal(map[string]any{"metadata": map[string]any{
+			"uid":             consumer.GetUID(),
+			"resourceVersion": consumer.GetResourceVersion(),
+			"finalizers":      append([]string{}, finalizers...),
+		}}),
+	}
+}
+
+func create(key types.NamespacedName, content *unstructured.Unstructured) Action {
+	return Action{Kind: Create, Key: key, Object: content.DeepCopy()}
+}
+
+func apply(provider, content *unstructured.Unstructured, repair bool) Action {
+	object := content.DeepCopy()
+	object.SetUID(provider.GetUID())
+	return Action{Kind: Apply, Key: keyOf(provider), UID: provider.GetUID(), Object: object, Repair: repair}
+}
+
+// deleteCopy is nothing when the copy is going already: its finalizers decide then.
+func deleteCopy(provider *unstructured.Unstructured) []Action {
+	if terminating(provider) {
+		return nil
+	}
+	return []Action{{Kind: Delete, Key: keyOf(provider), UID: provider.GetUID()}}
+}
+
+// patchStatus uses "add" to set, which replaces what is there: the patch holds whatever the consumer object has by now.
+func patchStatus(consumer *unstructured.Unstructured, status any) Action {
+	change := map[string]any{"op": "remove", "path": "/status"}
+	if status != nil {
+		change = map[string]any{"op": "add", "path": "/status", "value": status}
+	}
+	test := map[string]any{"op": "test", "path": "/metadata/uid", "value": consumer.GetUID()}
+	return Action{Kind: PatchStatus, Key: keyOf(consumer), UID: consumer.GetUID(), Patch: marshal([]any{test, change})}
+}
+
+func report(consumer *unstructured.Unstructured, reason, message string) []Action {
+	return []Action{{Kind: Report, Key: keyOf(consumer), UID: consumer.GetUID(), Reason: reason, Message: message}}
+}
+
+// marshal has no error to return: all that gets here was JSON before.
+func marshal(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	return data
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+)
+
+// content is what the copy should be: all top-level fields of the consumer object except status; of its metadata
+// nothing but labels and annotations, as far as travels says; name and namespace of the target; our marks, and the hash
+// of all this as the last of them. Owner references, finalizers, managedFields, generateName and whatever else is in
+// the metadata mean something on the consumer only.
+//
+// The result shares values with the consumer object, so it must be copied before it leaves the package.
+func content(in Input) *unstructured.Unstructured {
+	fields := make(map[string]any, len(in.Consumer.Object))
+	for name, value := range in.Consumer.Object {
+		if name != "metadata" && name != "status" {
+			fields[name] = value
+		}
+	}
+	annotations := travelling(in.Consumer.GetAnnotations())
+	annotations[kubebindv1alpha2.ClusterNamespaceAnnotation] = in.Policy.ContractNamespace
+	annotations[kubebindv1alpha2.ConsumerClusterAnnotation] = string(in.Policy.ConsumerCluster)
+	annotations[kubebindv1alpha2.ConsumerUIDAnnotation] = string(in.Consumer.GetUID())
+	if namespace := in.Consumer.GetNamespace(); namespace != "" {
+		annotations[kubebindv1alpha2.ConsumerNamespaceAnnotation] = namespace
+	}
+	metadata := map[string]any{"name": in.Target.Key.Name, "annotations": annotations}
+	if in.Target.Key.Namespace != "" {
+		metadata["namespace"] = in.Target.Key.Namespace
+	}
+	if labels := travelling(in.Consumer.GetLabels()); len(labels) > 0 {
+		metadata["labels"] = labels
+	}
+	fields["metadata"] = metadata
+	annotations[kubebindv1alpha2.AppliedHashAnnotation] = hash(fields)
+	return &unstructured.Unstructured{Object: fields}
+}
+
+func travelling(marks map[string]string) map[string]any {
+	out := make(map[string]any, len(marks)+5)
+	for key, value := range marks {
+		if travels(key) {
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// travels says whether a label or annotation with this key is the user's. Not so are:
+//   - everything of kube-bind's domains, ours and upstream's: marks mean something on the side they are on;
+//   - kubectl.kubernetes.io/last-applied-configuration: kubectl's memory of what the user sent to the consumer. It would
+//     double the object, and mislead a kubectl at the provider;
+//   - kcp.io/cluster and the labels of claimed.internal.apis.kcp.io: what kcp, as an API server, writes into objects.
+//
+// Nothing else is dropped, in particular not the rest of kubernetes.io: users write such keys, controllers read them,
+// and a plain API server puts none on a custom resource.
+func travels(key string) bool {
+	if key == "kubectl.kubernetes.io/last-applied-configuration" || key == "kcp.io/cluster" {
+		return false
+	}
+	domain, _, qualified := strings.Cut(strings.ToLower(key), "/")
+	return !qualified ||
+		!within(domain, kubebindv1alpha2.AnnotationDomain) &&
+			!within(domain, "kubebind.io") &&
+			!within(domain, "claimed.internal.apis.kcp.io")
+}
+
+func within(domain, parent string) bool {
+	return domain == parent || strings.HasSuffix(domain, "."+parent)
+}
+
+// hash is the SHA-256 of the value's canonical text, in hex. Two values have the same hash if and only if they are the
+// same JSON: the order of keys does not count, nor how a number is written. Absent, null, {} and [] are four different
+// things, because the user wrote different things and may see them answered differently; the price is one Apply too many
+// when somebody changes one into the other.
+func hash(value any) string {
+	sum := sha256.Sum256(appendCanonical(nil, value))
+	return hex.EncodeToString(sum[:])
+}
+
+// sameHash says that what was last applied to the copy is what should be applied now.
+func sameHash(provider, want *unstructured.Unstructured) bool {
+	have, wanted := provider.GetAnnotations(), want.GetAnnotations()
+	return have[kubebindv1alpha2.AppliedHashAnnotation] == wanted[kubebindv1alpha2.AppliedHashAnnotation]
+}
+
+// inSync says that the copy needs no Apply: what should be was applied last, and is still there. The hash alone does not
+// see what was changed on the provider since; that it is there does not see fields to be removed.
+func inSync(provider, want *unstructured.Unstructured) bool {
+	return sameHash(provider, want) && subset(want.Object, provider.Object)
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha2
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// APIServiceBinding binds, in the consumer, the APIServiceExport of the same name at a provider. The consumer's admin
+// creates it, or the konnector does for a bundle. The konnector installs the export's CRDs, syncs their objects, and
+// reports in the status. Deleting it unbinds.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:storageversion
+// +kubebuilder:resource:scope=Cluster,categories=kube-bindings,shortName=sb
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name="Provider",type="string",JSONPath=`.status.providerPrettyName`
+// +kubebuilder:printcolumn:name="Resources",type="string",JSONPath=`.status.boundSchemas[*].resource`,priority=1
+// +kubebuilder:printcolumn:name="Ready",type="string",JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Message",type="string",JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Age",type="date",JSONPath=`.metadata.creationTimestamp`
+type APIServiceBinding struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says how the provider is reached.
+	//
+	// +optional
+	Spec APIServiceBindingSpec `json:"spec,omitzero"`
+	// status is how the binding is doing.
+	//
+	// +optional
+	Status APIServiceBindingStatus `json:"status,omitzero"`
+}
+
+// APIServiceBindingSpec says how the provider is reached.
+type APIServiceBindingSpec struct {
+	// kubeconfigSecretRef names the Secret with the provider's kubeconfig.
+	//
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="kubeconfigSecretRef is immutable"
+	KubeconfigSecretRef ClusterSecretKeyRef `json:"kubeconfigSecretRef"`
+}
+
+// APIServiceBindingStatus is how a binding is doing. The konnector writes it.
+type APIServiceBindingStatus struct {
+	// providerPrettyName is the provider's name for people, from its ClusterBinding.
+	//
+	// +optional
+	ProviderPrettyName string `json:"providerPrettyName,omitempty"`
+	// boundSchemas are the resources that the binding brought.
+	//
+	// +optional
+	// +kubebuilder:validation:MinItems=1
+	BoundSchemas []BoundSchemaReference `json:"boundSchemas,omitempty"`
+	// permissionClaims are the claims of the export, as the konnector follows them.
+	//
+	// +optional
+	PermissionClaims []PermissionClaim `json:"permissionClaims,omitempty"`
+	// conditions are set by the konnector: SecretValid, Connected, SchemaInSync, InformersSynced, Heartbeating and
+	// ObjectsInSync; Ready sums up all but the last.
+	//
+	// +optional
+	Conditions []Condition `json:"conditions,omitempty"`
+}
+
+// BoundSchemaReference names a resource that a binding brought.
+type BoundSchemaReference struct {
+	GroupResource `json:",inline"`
+}
+
+// APIServiceBindingList is a list of bindings.
+//
+// +kubebuilder:object:root=true
+type APIServiceBindingList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// items are the bindings.
+	Items []APIServiceBinding `json:"items"`
+}
+
+// GetConditions returns the conditions of the binding's status.
+func (b *APIServiceBinding) GetConditions() []Condition { return b.Status.Conditions }
+
+// SetConditions replaces the conditions of the binding's status.
+func (b *APIServiceBinding) SetConditions(conditions []Condition) { b.Status.Conditions = conditions }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha2
+
+// Annotations that mark an object copied to a provider. A copy is only ever read, changed or deleted by the
+// konnector whose place and cluster these name.
+const (
+	// ClusterNamespaceAnnotation names the contract namespace whose consumer owns a copy on the provider.
+	ClusterNamespaceAnnotation = "kube-bind.io/cluster-namespace"
+	// ConsumerClusterAnnotation is the UID of the consumer cluster (of its kube-system Namespace) that made a copy.
+	// It tells a re-created consumer cluster from the one that was there before. Not known upstream.
+	ConsumerClusterAnnotation = "kube-bind.io/consumer-cluster"
+	// ConsumerNamespaceAnnotation is the namespace of the consumer object that a copy stands for.
+	ConsumerNamespaceAnnotation = "kube-bind.io/consumer-namespace"
+	// ConsumerUIDAnnotation is the UID of the consumer object that a copy stands for.
+	ConsumerUIDAnnotation = "kube-bind.io/consumer-uid"
+	// AppliedHashAnnotation is the hash of the content last applied to a copy. Not known upstream.
+	AppliedHashAnnotation = "kube-bind.io/applied-hash"
+
+	// ProviderNamespaceAnnotation and ProviderUIDAnnotation were put on consumer objects by upstream konnectors.
+	// This konnector does not write them, and does not send them up either.
+	ProviderNamespaceAnnotation = "kube-bind.io/provider-namespace"
+	// ProviderUIDAnnotation is described at ProviderNamespaceAnnotation.
+	ProviderUIDAnnotation = "kube-bind.io/provider-uid"
+)
+
+// Annotations and labels on the provider's own objects.
+const (
+	// IdentityAnnotation is the consumer's identity, on a contract namespace and its ClusterBinding.
+	IdentityAnnotation = "backend.kube-bind.io/identity"
+	// LegacyIdentityAnnotation is the key that IdentityAnnotation had before.
+	LegacyIdentityAnnotation = "example-backend.kube-bind.io/identity"
+	// AuthorAnnotation says who asked for a place: for audit only.
+	AuthorAnnotation = "backend.kube-bind.io/author"
+	// RequesterAnnotation, on a contract namespace, is the trust domain that its place belongs to: only requests
+	// from there are handed the place's credential. Not known upstream.
+	RequesterAnnotation = "backend.kube-bind.io/requester"
+	// ClusterPrettyNameAnnotation, on a ClusterBinding, is a name of the consumer cluster for people.
+	ClusterPrettyNameAnnotation = "backend.kube-bind.io/cluster-pretty-name"
+	// SourceSpecHashAnnotation, on BoundSchemas and APIServiceExports, is the hash of the source schema.
+	SourceSpecHashAnnotation = "kube-bind.io/source-spec-hash"
+	// SchemaUpdatePolicyAnnotation, on an APIServiceExport, is the update policy of the request it came from.
+	// Not known upstream.
+	SchemaUpdatePolicyAnnotation = "kube-bind.io/schema-update-policy"
+	// APIServiceNamespaceAnnotation, on a provider namespace, is the "<namespace>/<name>" of the APIServiceNamespace
+	// it was made for. A namespace without it is never adopted and never deleted.
+	APIServiceNamespaceAnnotation = "kube-bind.io/api-service-namespace"
+
+	// ExportedLabel with the value "true" offers a CRD of the provider for export.
+	ExportedLabel = "kube-bind.io/exported"
+	// ProviderKubeconfigLabel with the value "true" marks a consumer Secret that holds a provider's kubeconfig.
+	ProviderKubeconfigLabel = "kube-bind.io/provider-kubeconfig"
+	// OwnerLabel says which side an object comes from: "provider" or "consumer".
+	OwnerLabel = "kube-bind.io/owner"
+	// ContractNamespaceLabel, on RBAC objects and provider namespaces, is the contract namespace of the one consumer
+	// they are for. Not known upstream.
+	ContractNamespaceLabel = "kube-bind.io/contract-namespace"
+	// ExportLabel, on RBAC objects, is the name of the APIServiceExport that they are for. Not known upstream.
+	ExportLabel = "kube-bind.io/export"
+)
+
+// AnnotationDomain is the domain of annotation and label keys that belong to kube-bind (itself and its subdomains);
+// they never travel.
+const AnnotationDomain = "kube-bind.io"
+
+const (
+	// SyncerFinalizer is on every consumer object that has, or is about to have, a copy on the provider.
+	// The missing hyphen is upstream's.
+	SyncerFinalizer = "kubebind.io/syncer"
+	// FieldManager is the field manager of everything that kube-bind applies.
+	FieldManager = "kube-bind.io"
+)
+
+// Names of the objects in a contract namespace and of the konnector's own place.
+const (
+	// ClusterBindingName is the name of the ClusterBinding of each place.
+	ClusterBindingName = "cluster"
+	// BinderName is the name of a place's ServiceAccount, of its token Secret, and of its Role and RoleBinding.
+	BinderName = "kube-binder"
+	// KubeconfigSecretName is the name of the Secret of a place that holds the consumer's kubeconfig.
+	KubeconfigSecretName = "kubeconfig"
+	// KubeconfigSecretKey is the key of a kubeconfig in a Secret unless a reference says otherwise.
+	KubeconfigSecretKey = "kubeconfig"
+	// BindingResponseSecretSuffix and BindingResponseKey name the Secret that answers a BindableResourcesRequest.
+	BindingResponseSecretSuffix = "-binding-response"
+	// BindingResponseKey is described at BindingResponseSecretSuffix.
+	BindingResponseKey = "binding-response"
+	// ConsumerNamespace is the namespace of the konnector and its kubeconfig Secrets in a consumer cluster.
+	ConsumerNamespace = "kube-bind"
+)

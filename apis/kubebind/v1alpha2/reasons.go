@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha2
+
+// Types of conditions. docs/reference/conditions.md lists which kind has which; a test keeps the two in step.
+const (
+	// ConditionReady sums up the other conditions of an object.
+	ConditionReady = "Ready"
+
+	// ConditionExportsReady, on an APIServiceExportRequest, says whether the export that was asked for is there.
+	ConditionExportsReady = "ExportsReady"
+	// ConditionPermissionClaim, on an APIServiceExportRequest or an APIServiceExportTemplate, says whether its
+	// permission claims can be granted.
+	ConditionPermissionClaim = "PermissionClaim"
+	// ConditionResourcesFound, on an APIServiceExportTemplate, says whether all offered resources can be exported.
+	ConditionResourcesFound = "ResourcesFound"
+	// ConditionTemplatesFound, on a Collection, says whether all of its templates exist.
+	ConditionTemplatesFound = "TemplatesFound"
+
+	// ConditionProviderInSync, on an APIServiceExport, says whether schemas and permissions are in place, so that a
+	// konnector can begin.
+	ConditionProviderInSync = "ProviderInSync"
+	// ConditionConnected says whether binding and export found each other. It is on APIServiceBinding, where the
+	// konnector looks for the export, and on APIServiceExport, where it reports the binding.
+	ConditionConnected = "Connected"
+	// ConditionConsumerInSync, on an APIServiceExport, is the consumer's SchemaInSync.
+	ConditionConsumerInSync = "ConsumerInSync"
+
+	// ConditionHealthy, on a ClusterBinding, says whether the consumer's heartbeats come in time.
+	ConditionHealthy = "Healthy"
+	// ConditionSecretValid, on APIServiceBinding, APIServiceBindingBundle and ClusterBinding, says whether the
+	// kubeconfig in the referenced Secret can be used.
+	ConditionSecretValid = "SecretValid"
+	// ConditionValidVersion, on a ClusterBinding, says whether the konnector knows its own version.
+	ConditionValidVersion = "ValidVersion"
+
+	// ConditionInformersSynced, on an APIServiceBinding, says whether the konnector has seen all objects of both sides.
+	ConditionInformersSynced = "InformersSynced"
+	// ConditionHeartbeating, on an APIServiceBinding, says whether the konnector gets its heartbeat to the provider.
+	ConditionHeartbeating = "Heartbeating"
+	// ConditionSchemaInSync, on an APIServiceBinding, says whether the consumer's CRDs are those of the provider.
+	ConditionSchemaInSync = "SchemaInSync"
+	// ConditionObjectsInSync, on an APIServiceBinding, says whether all objects are synced, and counts those that are
+	// not. It is for information, and no part of Ready: one bad object does not make a binding bad. Not known upstream.
+	ConditionObjectsInSync = "ObjectsInSync"
+	// ConditionSynced, on an APIServiceBindingBundle, says whether each export has its binding.
+	ConditionSynced = "Synced"
+)
+
+// Reasons that any condition can have.
+const (
+	// ReasonError means that something failed which is being tried again; the message says what.
+	ReasonError = "Error"
+	// ReasonPending means that somebody else's work is being waited for.
+	ReasonPending = "Pending"
+)
+
+// Reasons why a request, a template or an export is refused or held up on the provider.
+const (
+	// ReasonNotOffered means that no template granted to the consumer covers all that the request asks for.
+	ReasonNotOffered = "NotOffered"
+	// ReasonIdentityTaken means that the place of this consumer identity belongs to another requester.
+	ReasonIdentityTaken = "IdentityTaken"
+	// ReasonIdentityMissing means that a request for a place names no consumer identity.
+	ReasonIdentityMissing = "IdentityMissing"
+	// ReasonSchemaNotFound means that the provider has no CRD of the resource, or does not offer it with the label
+	// kube-bind.io/exported=true.
+	ReasonSchemaNotFound = "SchemaNotFound"
+	// ReasonSchemaInvalid means that the source schema cannot be given to consumers; the message says why.
+	ReasonSchemaInvalid = "SchemaInvalid"
+	// ReasonVersionNotFound means that the resource does not serve a version that was asked for; the message names
+	// those that it serves.
+	ReasonVersionNotFound = "VersionNotFound"
+	// ReasonDifferentScopes means that cluster-scoped and namespaced resources were asked for together.
+	ReasonDifferentScopes = "DifferentScopes"
+	// ReasonScopeNotSupported means that the scope of a resource does not go with the provider's isolation or
+	// informer scope.
+	ReasonScopeNotSupported = "ScopeNotSupported"
+	// ReasonInvalidPermissionClaim means that objects of a claimed resource cannot be shared.
+	ReasonInvalidPermissionClaim = "InvalidPermissionClaim"
+	// ReasonDuplicatePermissionClaim means that the same resource is claimed twice.
+	ReasonDuplicatePermissionClaim = "DuplicatePermissionClaim"
+	// ReasonExportConflict means that an export of the same name exists with another content.
+	ReasonExportConflict = "ExportConflict"
+	// ReasonExportNotReady means that the export is there, but not yet in place on the provider.
+	ReasonExportNotReady = "ExportNotReady"
+	// ReasonBoundSchemaNotFound means that the BoundSchema of a requested resource is missing.
+	ReasonBoundSchemaNotFound = "BoundSchemaNotFound"
+	// ReasonBoundSchemaMissing means that a BoundSchema of an export is missing.
+	ReasonBoundSchemaMissing = "BoundSchemaMissing"
+	// ReasonSchemaConflict means that another export of the same consumer holds the resource in another way.
+	ReasonSchemaConflict = "SchemaConflict"
+	// ReasonPermissionsNotReady means that the consumer's permissions for the export are not in place yet.
+	ReasonPermissionsNotReady = "PermissionsNotReady"
+	// ReasonTemplateNotFound means that the named template does not exist.
+	ReasonTemplateNotFound = "TemplateNotFound"
+	// ReasonTemplateNotReady means that the named template cannot be bound; its own conditions say why.
+	ReasonTemplateNotReady = "TemplateNotReady"
+	// ReasonNameTooLong means that a name gets longer than Kubernetes allows with the consumer's prefix.
+	ReasonNameTooLong = "NameTooLong"
+	// ReasonNameReserved means that a name is kept for Kubernetes or for kube-bind itself.
+	ReasonNameReserved = "NameReserved"
+	// ReasonNamespaceConflict means that the provider namespace exists and was not made for this consumer.
+	ReasonNamespaceConflict = "NamespaceConflict"
+	// ReasonNamespaceTerminating means that the provider namespace is still being deleted.
+	ReasonNamespaceTerminating = "NamespaceTerminating"
+)
+
+// Reasons of the Ready condition of a BindableResourcesRequest.
+const (
+	// ReasonSecretReady means that the Secret with the answer is written.
+	ReasonSecretReady = "SecretReady"
+	// ReasonHandleResourcesFailed means that the place could not be made yet.
+	ReasonHandleResourcesFailed = "HandleResourcesFailed"
+	// ReasonSecretCreationFailed means that the Secret with the answer could not be written yet.
+	ReasonSecretCreationFailed = "SecretCreationFailed"
+	// ReasonSecretConflict means that the Secret to write the answer to exists and was not made for this request.
+	ReasonSecretConflict = "SecretConflict"
+	// ReasonExportFailed means that the APIServiceExportRequest of the template failed; the message says why.
+	ReasonExportFailed = "ExportFailed"
+)
+
+// Reasons of the Healthy condition of a ClusterBinding.
+const (
+	// ReasonFirstHeartbeatPending means that no konnector reported yet.
+	ReasonFirstHeartbeatPending = "FirstHeartbeatPending"
+	// ReasonHeartbeatIntervalMissing means that the konnector does not say how often it means to report.
+	ReasonHeartbeatIntervalMissing = "HeartbeatIntervalMissing"
+	// ReasonHeartbeatTimeout means that the konnector has not reported for twice its interval.
+	ReasonHeartbeatTimeout = "HeartbeatTimeout"
+	// ReasonHeartbeatTimeDrift means that heartbeats come from the future: the consumer's clock is wrong, or ours.
+	ReasonHeartbeatTimeDrift = "HeartbeatTimeDrift"
+)
+
+// Reasons of the conditions that a konnector sets on a ClusterBinding.
+const (
+	// ReasonProviderSecretNotFound means that the Secret named in the ClusterBinding does not exist.
+	ReasonProviderSecretNotFound = "ProviderSecretNotFound"
+	// ReasonProviderSecretInvalid means that this Secret lacks the named key.
+	ReasonProviderSecretInvalid = "ProviderSecretInvalid"
+	// ReasonParseError means that the konnector was built without a usable version.
+	ReasonParseError = "ParseError"
+)
+
+// Reasons why the kubeconfig Secret of a binding or a bundle cannot be used.
+const (
+	// ReasonKubeconfigSecretNotFound means that the Secret does not exist.
+	ReasonKubeconfigSecretNotFound = "KubeconfigSecretNotFound"
+	// ReasonKubeconfigSecretInvalid means that the Secret lacks the named key, or holds something that is not a
+	// kubeconfig with a current context, a server, a namespace and a credential.
+	ReasonKubeconfigSecretInvalid = "KubeconfigSecretInvalid"
+	// ReasonKubeconfigRefused means that the kubeconfig asks for something that a konnector does not do for others:
+	// running a program, reading a file, using a proxy, or trusting any certificate.
+	ReasonKubeconfigRefused = "KubeconfigRefused"
+)
+
+// Reasons why the provider cannot be reached or worked with.
+const (
+	// ReasonProviderUnreachable means that the provider's API server does not answer.
+	ReasonProviderUnreachable = "ProviderUnreachable"
+	// ReasonUnauthorized means that the provider does not accept the credential: it expired or was revoked.
+	ReasonUnauthorized = "Unauthorized"
+	// ReasonForbidden means that the credential is accepted, but not allowed to do what is needed.
+	ReasonForbidden = "Forbidden"
+	// ReasonProviderClientError means that no client can be made from the kubeconfig.
+	ReasonProviderClientError = "ProviderClientError"
+	// ReasonClusterBindingUpdateFailed means that the heartbeat could not be written.
+	ReasonClusterBindingUpdateFailed = "ClusterBindingUpdateFailed"
+	// ReasonInformerSyncTimeout means that the objects of one side could not all be read in time.
+	ReasonInformerSyncTimeout = "InformerSyncTimeout"
+	// ReasonInformersPending means that objects are still being read for the first time.
+	ReasonInformersPending = "InformersPending"
+)
+
+// Reasons of the Connected condition of a binding or an export.
+const (
+	// ReasonAPIServiceExportNotFound means that the provider has no export of the binding's name for this consumer.
+	ReasonAPIServiceExportNotFound = "APIServiceExportNotFound"
+	// ReasonAPIServiceExportFailed means that the request for the export failed; the message is the provider's.
+	ReasonAPIServiceExportFailed = "APIServiceExportFailed"
+	// ReasonAPIServiceBindingNotFound means that the consumer has no binding of the export's name.
+	ReasonAPIServiceBindingNotFound = "APIServiceBindingNotFound"
+	// ReasonBoundSchemaFetchFailed means that a BoundSchema of the export could not be read.
+	ReasonBoundSchemaFetchFailed = "BoundSchemaFetchFailed"
+	// ReasonBoundSchemasNotValid means that the state of a CRD could not be reported to its BoundSchema.
+	ReasonBoundSchemasNotValid = "BoundSchemasNotValid"
+)
+
+// Reasons of the SchemaInSync condition of a binding, and of its mirror ConsumerInSync.
+const (
+	// ReasonCustomResourceDefinitionCreateFailed means that the consumer's API server refused the CRD.
+	ReasonCustomResourceDefinitionCreateFailed = "CustomResourceDefinitionCreateFailed"
+	// ReasonCustomResourceDefinitionUpdateFailed means that the consumer's API server refused a change of the CRD.
+	ReasonCustomResourceDefinitionUpdateFailed = "CustomResourceDefinitionUpdateFailed"
+	// ReasonCustomResourceDefinitionNotEstablished means that the consumer's API server does not serve the CRD yet.
+	ReasonCustomResourceDefinitionNotEstablished = "CustomResourceDefinitionNotEstablished"
+	// ReasonForeignCustomResourceDefinition means that the consumer has a CRD of that name which is not this binding's.
+	ReasonForeignCustomResourceDefinition = "ForeignCustomResourceDefinition"
+	// ReasonSchemaUnknown means that the consumer has not said anything about the schema yet.
+	ReasonSchemaUnknown = "Unknown"
+	// ReasonNotApplicable means that there is no binding, so that nothing can be said about its schema.
+	ReasonNotApplicable = "NA"
+)
+
+// Reasons of the ObjectsInSync condition of a binding.
+const (
+	// ReasonObjectsFailing means that some objects cannot be synced; the message counts them and names examples.
+	ReasonObjectsFailing = "ObjectsFailing"
+	// ReasonObjectsConflicting means that some objects meet objects on the provider that are not this consumer's.
+	ReasonObjectsConflicting = "ObjectsConflicting"
+)
+
+// Reasons of the Synced condition of a bundle.
+const (
+	// ReasonListExportsFailed means that the provider's exports could not be read.
+	ReasonListExportsFailed = "ListExportsFailed"
+	// ReasonListBindingsFailed means that the consumer's bindings could not be read.
+	ReasonListBindingsFailed = "ListBindingsFailed"
+	// ReasonSyncErrors means that some bindings could not be made or removed.
+	ReasonSyncErrors = "SyncErrors"
+	// ReasonBindingConflict means that a binding of an export's name exists which is not this bundle's.
+	ReasonBindingConflict = "BindingConflict"
+)

@@ -25,6 +25,8 @@ type View struct {
 	// LastStoreSyncResourceVersion in k8s.io/client-go/tools/cache. They must be read before the objects, so that the
 	// objects are at least as new.
 	ConsumerRV, ProviderRV string
+	// ConsumerUID is the UID of the consumer object in the consumer's store, empty if there is none.
+	ConsumerUID types.UID
 	// ProviderUID is the UID of the copy in the provider's store, empty if there is none.
 	ProviderUID types.UID
 	// ProviderTerminating says that this copy has a deletion timestamp.
@@ -40,7 +42,7 @@ type Guard struct {
 // memory is what was written to the objects of one key. The zero value is nothing.
 type memory struct {
 	consumer, provider string
-	deleted            types.UID
+	released, deleted  types.UID
 }
 
 // New returns a Guard that remembers nothing.
@@ -69,6 +71,13 @@ func (g *Guard) Deleted(key types.NamespacedName, uid types.UID) {
 	g.change(key, func(m *memory) { m.deleted = uid })
 }
 
+// Released remembers that the consumer object with this UID lost the last of its finalizers while it was terminating.
+// That deletes it, and the answer to such a patch carries the resource version of before, not that of the deletion
+// (deleteWithoutFinalizers in k8s.io/apiserver/pkg/registry/generic/registry/store.go), so Wrote would not help.
+func (g *Guard) Released(key types.NamespacedName, uid types.UID) {
+	g.change(key, func(m *memory) { m.released = uid })
+}
+
 // Fresh says that the view shows all own writes to the objects of this key. If it does not, nothing must be planned: an
 // event that brings the key back is still to come. What is seen is forgotten.
 func (g *Guard) Fresh(key types.NamespacedName, view View) bool {
@@ -80,7 +89,10 @@ func (g *Guard) Fresh(key types.NamespacedName, view View) bool {
 		if seen(view.ProviderRV, m.provider) {
 			m.provider = ""
 		}
-		// The DELETE was planned on a view that had this object, so a view without it is a newer one.
+		// Both were planned on a view that had the object, so a view without it is a newer one.
+		if m.released != view.ConsumerUID {
+			m.released = ""
+		}
 		if m.deleted != view.ProviderUID || view.ProviderTerminating {
 			m.deleted = ""
 		}

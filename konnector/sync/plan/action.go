@@ -88,7 +88,9 @@ type Action struct {
 	ResourceVersion string
 	// Key is the object acted upon: the copy for Create, Apply and Delete, the consumer object else.
 	Key types.NamespacedName
-	// Object is what Create and Apply send, their precondition included. The caller may keep and change it.
+	// Object is what Create and Apply send. It is the caller's to change. That of Apply has the UID, which makes an API
+	// server refuse to apply it to any other object (409 if there is none, 422 if it is another). That of Create has
+	// nothing of the kind: a resourceVersion that no object has is for the sender to add.
 	Object *unstructured.Unstructured
 	// Patch is what AddFinalizer, RemoveFinalizer (JSON merge patch) and PatchStatus (JSON patch) send, their
 	// precondition included.

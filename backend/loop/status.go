@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loop
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
+)
+
+// maxNote is below the 1024 characters that an Event's note may have.
+const maxNote = 1000
+
+// patchStatus writes the difference between the two statuses, if there is one. It fails with a conflict if somebody
+// else changed the object meanwhile: lists such as conditions are replaced as a whole by a merge patch.
+func patchStatus(ctx context.Context, scope Scope, before, after client.Object) error {
+	base := before.DeepCopyObject().(client.Object)
+	changed := after.DeepCopyObject().(client.Object)
+	// Reconcile may have written the object itself, and knows the newer version then.
+	base.SetResourceVersion(after.GetResourceVersion())
+	patch := client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})
+	data, err := patch.Data(changed)
+	if err != nil {
+		return fmt.Errorf("comparing the status: %w", err)
+	}
+	if same, err := leavesStatus(data); err != nil || same {
+		return err
+	}
+	if err := scope.Status().Patch(ctx, changed, client.RawPatch(types.MergePatchType, data)); err != nil {
+		return fmt.Errorf("writing the status: %w", err)
+	}
+	return nil
+}
+
+func leavesStatus(patch []byte) (bool, error) {
+	var parts map[string]json.RawMessage
+	if err := json.Unmarshal(patch, &parts); err != nil {
+		return false, fmt.Errorf("reading a status patch: %w", err)
+	}
+	_, found := parts["status"]
+	return !found, nil
+}
+
+// tell records an Event when the condition Ready has got another status or reason.
+func (r *runner[E, T]) tell(cl cluster.Cluster, before, after T) {
+	if r.Ready == nil {
+		return
+	}
+	was, is := r.Ready(before), r.Ready(after)
+	if is.Status == "" || (was.Status == is.Status && was.Reason == is.Reason) {
+		return
+	}
+	kind, reason, note := corev1.EventTypeNormal, is.Reason, is.Message
+	if is.Status == "False" {
+		kind = corev1.EventTypeWarning
+	}
+	if reason == "" {
+		reason = "Ready"
+	}
+	if note == "" {
+		note = "Ready is " + is.Status
+	}
+	if len(note) > maxNote {
+		note = note[:maxNote] + "…"
+	}
+	cl.GetEventRecorder(r.Name).Eventf(after, nil, kind, reason, "Reconcile", "%s", note)
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kube
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/providers"
+	"kube-bind.io/kube-bind/providers/credential"
+)
+
+// meta of an object of the place. By the label the backend's caches see it.
+func meta(namespace, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Namespace: namespace,
+		Name:      name,
+		Labels:    map[string]string{kubebindv1alpha2.ContractNamespaceLabel: namespace},
+	}
+}
+
+// relabel sets the label that an object made by an older backend lacks.
+func relabel(obj metav1.Object) bool {
+	labels := obj.GetLabels()
+	if labels[kubebindv1alpha2.ContractNamespaceLabel] == obj.GetNamespace() {
+		return false
+	}
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[kubebindv1alpha2.ContractNamespaceLabel] = obj.GetNamespace()
+	obj.SetLabels(labels)
+	return true
+}
+
+func (p *Provider) ensureClusterBinding(ctx context.Context, namespace string, consumer providers.Consumer) (*kubebindv1alpha2.ClusterBinding, error) {
+	want := &kubebindv1alpha2.ClusterBinding{ObjectMeta: meta(namespace, kubebindv1alpha2.ClusterBindingName)}
+	want.Annotations = map[string]string{
+		kubebindv1alpha2.IdentityAnnotation:          consumer.Identity,
+		kubebindv1alpha2.AuthorAnnotation:            consumer.Author,
+		kubebindv1alpha2.ClusterPrettyNameAnnotation: consumer.PrettyName,
+	}
+	want.Spec.ProviderPrettyName = p.opts.PrettyName
+	want.Spec.KubeconfigSecretRef = kubebindv1alpha2.LocalSecretKeyRef{
+		Name: kubebindv1alpha2.KubeconfigSecretName,
+		Key:  kubebindv1alpha2.KubeconfigSecretKey,
+	}
+	return ensure(ctx, p, want, func(have *kubebindv1alpha2.ClusterBinding) (bool, error) {
+		changed := relabel(have)
+		if have.Spec.ProviderPrettyName != want.Spec.ProviderPrettyName {
+			have.Spec.ProviderPrettyName, changed = want.Spec.ProviderPrettyName, true
+		}
+		return changed, nil
+	})
+}
+
+// ensureRights makes the ServiceAccount and what it may do in the contract namespace.
+func (p *Provider) ensureRights(ctx context.Context, namespace string) error {
+	account := &corev1.ServiceAccount{ObjectMeta: meta(namespace, kubebindv1alpha2.BinderName)}
+	if _, err := ensure(ctx, p, account, func(have *corev1.ServiceAccount) (bool, error) { return relabel(have), nil }); err != nil {
+		return fmt.Errorf("making the ServiceAccount: %w", err)
+	}
+	role := &rbacv1.Role{ObjectMeta: meta(namespace, kubebindv1alpha2.BinderName), Rules: binderRules(namespace)}
+	_, err := ensure(ctx, p, role, func(have *rbacv1.Role) (bool, error) {
+		changed := relabel(have)
+		if !equality.Semantic.DeepEqual(have.Rules, role.Rules) {
+			have.Rules, changed = role.Rules, true
+		}
+		return changed, nil
+	})
+	if err != nil {
+		return fmt.Errorf("making the Role: %w", err)
+	}
+	return p.ensureRoleBinding(ctx, namespace)
+}
+
+// ensureRoleBinding replaces a binding to another role: the reference is immutable.
+func (p *Provider) ensureRoleBinding(ctx context.Context, namespace string) error {
+	want := &rbacv1.RoleBinding{
+		ObjectMeta: meta(namespace, kubebindv1alpha2.BinderName),
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: kubebindv1alpha2.BinderName}},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: kubebindv1alpha2.BinderName},
+	}
+	_, err := ensure(ctx, p, want, func(have *rbacv1.RoleBinding) (bool, error) {
+		if have.RoleRef != want.RoleRef {
+			if err := p.client.Delete(ctx, have); err != nil {
+				return false, fmt.Errorf("deleting a binding to another role: %w", err)
+			}
+			return false, &providers.NotReadyError{Message: "the RoleBinding is being replaced", RetryAfter: retryAfter}
+		}
+		changed := relabel(have)
+		if !equality.Semantic.DeepEqual(have.Subjects, want.Subjects) {
+			have.Subjects, changed = want.Subjects, true
+		}
+		return changed, nil
+	})
+	if err != nil {
+		return fmt.Errorf("making the RoleBinding: %w", err)
+	}
+	return nil
+}
+
+// binderRules are what a konnector and a person with the consumer's kubeconfig need of the contract. Requests and
+// exports cannot be changed with them, grants (in the spec of the ClusterBinding) cannot either, and of all Secrets
+// only the consumer's own credential can be read.
+func binderRules(namespace string) []rbacv1.PolicyRule {
+	group := []string{kubebindv1alpha2.GroupName}
+	return []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{namespace}, Verbs: []string{"get"}},
+		{
+			APIGroups: []string{""}, Resources: []string{"secrets"},
+			ResourceNames: []string{kubebindv1alpha2.KubeconfigSecretName}, Verbs: []string{"get", "list", "watch"},
+		},
+		{APIGroups: group, Resources: []string{"apiserviceexportrequests"}, Verbs: []string{"create", "get", "list", "watch"}},
+		{APIGroups: group, Resources: []string{"apiservicenamespaces"}, Verbs: []string{"create", "delete", "get", "list", "watch"}},
+		{APIGroups: group, Resources: []string{"apiserviceexports", "boundschemas", "clusterbindings"}, Verbs: []string{"get", "list", "watch"}},
+		{
+			APIGroups: group, Resources: []string{"apiserviceexports/status", "boundschemas/status", "clusterbindings/status"},
+			Verbs: []string{"get", "patch", "update"},
+		},
+	}
+}
+
+// ensureToken returns the ServiceAccount's token, or a NotReadyError until the token controller has made one.
+func (p *Provider) ensureToken(ctx context.Context, namespace string) (string, error) {
+	want := &corev1.Secret{ObjectMeta: meta(namespace, kubebindv1alpha2.BinderName), Type: corev1.SecretTypeServiceAccountToken}
+	want.Annotations = map[string]string{corev1.ServiceAccountNameKey: kubebindv1alpha2.BinderName}
+	secret, err := ensure(ctx, p, want, func(have *corev1.Secret) (bool, error) {
+		if have.Type != want.Type || have.Annotations[corev1.ServiceAccountNameKey] != kubebindv1alpha2.BinderName {
+			return false, &providers.ForeignError{
+				Object: "Secret " + namespace + "/" + have.Name, Message: "it is no token of the ServiceAccount; remove it",
+			}
+		}
+		return relabel(have), nil
+	})
+	if err != nil {
+		return "", err
+	}
+	token := credential.Token(secret)
+	if token == "" {
+		return "", &providers.NotReadyError{Message: "waiting for the token of the ServiceAccount", RetryAfter: retryAfter}
+	}
+	return token, nil
+}
+
+func (p *Provider) ensureKubeconfig(ctx context.Context, namespace string, ref kubebindv1alpha2.LocalSecretKeyRef, token string) ([]byte, error) {
+	kubeconfig, err := p.endpoint.Kubeconfig(namespace, token)
+	if err != nil {
+		return nil, err
+	}
+	want := &corev1.Secret{ObjectMeta: meta(namespace, ref.Name), Data: map[string][]byte{ref.Key: kubeconfig}}
+	_, err = ensure(ctx, p, want, func(have *corev1.Secret) (bool, error) {
+		changed := relabel(have)
+		if !bytes.Equal(have.Data[ref.Key], kubeconfig) {
+			if have.Data == nil {
+				have.Data = map[string][]byte{}
+			}
+			have.Data[ref.Key], changed = kubeconfig, true
+		}
+		return changed, nil
+	})
+	return kubeconfig, err
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package providers
+
+import (
+	"context"
+
+	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+)
+
+// Provider is the control plane that a backend serves.
+type Provider interface {
+	multicluster.Provider
+	Tenancy
+}
+
+// Tenancy gives consumers a place, and takes it away. All methods are idempotent and safe to call concurrently, from
+// several processes too.
+type Tenancy interface {
+	// Place returns the consumer's place in a logical cluster and makes it if there is none, or none that is complete.
+	//
+	// It returns an InvalidConsumerError for a consumer without identity or requester, an IdentityTakenError when the
+	// identity belongs to another requester, a ForeignError when something that is not ours is in the way, and a
+	// NotReadyError when the place is being made or removed and the call should be repeated.
+	Place(ctx context.Context, cluster multicluster.ClusterName, consumer Consumer) (*Place, error)
+
+	// Repair puts back whatever is missing or changed of an existing place, its credential included, and returns it.
+	// Unlike Place it never makes a new one. Only place.Cluster and place.Namespace are read. It returns an error
+	// that satisfies apierrors.IsNotFound when there is no such place, and otherwise those of Place.
+	Repair(ctx context.Context, place Place) (*Place, error)
+
+	// Remove takes everything away that the consumer has in this place, the credential first. Only place.Cluster and
+	// place.Namespace are read. It returns nil once all is gone or nothing was there, a NotReadyError while it is
+	// going, and a ForeignError for a namespace that is no place.
+	Remove(ctx context.Context, place Place) error
+}
+
+// Consumer is somebody who asks for a place.
+type Consumer struct {
+	// Identity tells consumers apart. A consumer has one place in a logical cluster.
+	Identity string
+	// Requester is the trust domain that asks. A place belongs to the requester it was made for, and is never handed
+	// out to another one: an identity is not a secret.
+	Requester string
+	// Author is who asked, for audit only. The first author of a place stays.
+	Author string
+	// PrettyName is a name of the consumer for people. The first one of a place stays.
+	PrettyName string
+}
+
+// Place is where a consumer lives in a logical cluster.
+type Place struct {
+	// Cluster is the logical cluster. "" is the only cluster of a plain one.
+	Cluster multicluster.ClusterName
+	// Namespace is the contract namespace, which holds the ClusterBinding, requests, exports and credential.
+	Namespace string
+	// Isolation of objects of different consumers, where the place itself decides it. nil leaves it to the backend.
+	Isolation *kubebindv1alpha2.Isolation
+	// KubeconfigSecret is the Secret in Namespace with the consumer's kubeconfig.
+	KubeconfigSecret kubebindv1alpha2.LocalSecretKeyRef
+	// Kubeconfig is the consumer's credential for this place.
+	Kubeconfig []byte
+}

@@ -141,7 +141,8 @@ func withStartTimeout(ctx context.Context) (context.Context, context.CancelFunc)
 	return context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not ready within %s", startTimeout))
 }
 
-// startOnFreePort starts all processes at the same time: each waits for those that it needs.
+// startOnFreePort starts etcd and the API server, which waits for it, at the same time. The controllers come after
+// them: they would wait 10 s only, which is too little for a machine that starts several control planes.
 func (c *ControlPlane) startOnFreePort(ctx context.Context) error {
 	port, err := c.freePort()
 	if err != nil {
@@ -160,10 +161,13 @@ func (c *ControlPlane) startOnFreePort(ctx context.Context) error {
 	if err := c.fleet.launch(apiServerName, apiServerArgs(c.port, c.apiServerArgs)); err != nil {
 		return err
 	}
+	if err := c.waitFor(ctx, "/readyz"); err != nil {
+		return err
+	}
 	if err := c.fleet.launch(controllerManagerName, controllerManagerArgs()); err != nil {
 		return err
 	}
-	return c.waitFor(ctx, "/readyz", "/api/v1/namespaces/default/serviceaccounts/default")
+	return c.waitFor(ctx, "/api/v1/namespaces/default/serviceaccounts/default")
 }
 
 // writeCertificates makes the keys of this control plane and writes what the processes need of them.

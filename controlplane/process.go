@@ -80,7 +80,11 @@ func startProcess(g *guard, o ProcessOptions, done func() error) (*Process, erro
 }
 
 func (p *Process) run(g *guard, o ProcessOptions) error {
-	if err := executable(o.Path); err != nil {
+	path, err := filepath.Abs(o.Path) // as Dir may be another folder
+	if err != nil {
+		return err
+	}
+	if err := executable(path); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(o.LogFile), 0o755); err != nil {
@@ -94,7 +98,7 @@ func (p *Process) run(g *guard, o ProcessOptions) error {
 	if p.logStart, err = log.Seek(0, io.SeekEnd); err != nil {
 		return err
 	}
-	p.cmd = exec.Command(o.Path, o.Args...)
+	p.cmd = exec.Command(path, o.Args...)
 	p.cmd.Dir = o.Dir
 	p.cmd.Env = append(os.Environ(), o.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log

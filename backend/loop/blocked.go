@@ -7,10 +7,9 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-)
 
-// ReasonError is the reason of a condition for an error that has no reason of its own and is retried.
-const ReasonError = "Error"
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+)
 
 // Blocked says that an object cannot be served until somebody changes something. It is not retried.
 type Blocked struct {
@@ -47,5 +46,5 @@ func classify(err error) outcome {
 	if apierrors.IsConflict(err) {
 		return outcome{retry: err}
 	}
-	return outcome{reason: ReasonError, message: err.Error(), retry: err}
+	return outcome{reason: kubebindv1alpha2.ReasonError, message: err.Error(), retry: err}
 }

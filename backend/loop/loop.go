@@ -69,6 +69,8 @@ type Readiness struct {
 	Status string
 	// Reason and Message are those of the condition.
 	Reason, Message string
+	// Expected is for a state that passes without anybody doing anything: no reason for a Warning.
+	Expected bool
 }
 
 // Watch is a kind of object whose events concern the objects of a controller.

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 )
 
 // maxNote is below the 1024 characters that an Event's note may have.
@@ -56,7 +58,7 @@ func (r *runner[E, T]) tell(cl cluster.Cluster, before, after T) {
 		return
 	}
 	kind, reason, note := corev1.EventTypeNormal, is.Reason, is.Message
-	if is.Status == "False" {
+	if is.Status == "False" && !is.Expected {
 		kind = corev1.EventTypeWarning
 	}
 	if reason == "" {
@@ -69,4 +71,13 @@ func (r *runner[E, T]) tell(cl cluster.Cluster, before, after T) {
 		note = note[:maxNote] + "…"
 	}
 	cl.GetEventRecorder(r.Name).Eventf(after, nil, kind, reason, "Reconcile", "%s", note)
+}
+
+// ReadyOf reads the condition Ready of an object with conditions of our own type.
+func ReadyOf[T kubebindv1alpha2.Conditioned](obj T) Readiness {
+	c := kubebindv1alpha2.FindCondition(obj.GetConditions(), kubebindv1alpha2.ConditionReady)
+	if c == nil {
+		return Readiness{}
+	}
+	return Readiness{Status: string(c.Status), Reason: c.Reason, Message: c.Message, Expected: c.Severity == kubebindv1alpha2.SeverityInfo}
 }

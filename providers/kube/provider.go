@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/multicluster-runtime/providers/single"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/apis/mapping"
 	"kube-bind.io/kube-bind/providers"
 	"kube-bind.io/kube-bind/providers/credential"
 )
@@ -124,7 +125,7 @@ func (p *Provider) furnish(ctx context.Context, ns *corev1.Namespace, consumer p
 // alone.
 func (p *Provider) ensureNamespace(ctx context.Context, consumer providers.Consumer) (*corev1.Namespace, error) {
 	want := &corev1.Namespace{}
-	want.Name = NamespaceFor(p.opts.NamespacePrefix, consumer.Identity)
+	want.Name = mapping.ContractNamespaceName(p.opts.NamespacePrefix, consumer.Identity)
 	want.Annotations = map[string]string{
 		kubebindv1alpha2.IdentityAnnotation:  consumer.Identity,
 		kubebindv1alpha2.RequesterAnnotation: consumer.Requester,

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package grants
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+)
+
+// SettleTime is how long after its creation a fence is trusted to be in force: API servers look for new policies about
+// once a second, and say nothing about what they have found.
+const SettleTime = 3 * time.Second
+
+// NeedsFence tells whether the consumer gets rights that only a fence can limit.
+func (in Input) NeedsFence() bool {
+	return in.InformerScope == kubebindv1alpha2.ClusterScope && len(in.clusterScoped()) > 0
+}
+
+// Stands tells whether the fence is in force, given the policy and the binding of it that are there (nil for absent
+// ones), and if not how long that will take.
+func (in Input) Stands(
+	policy *admissionregistrationv1.ValidatingAdmissionPolicy,
+	binding *admissionregistrationv1.ValidatingAdmissionPolicyBinding,
+	now time.Time,
+) (bool, time.Duration) {
+	want := fence(in)
+	if len(want) == 0 {
+		return true, 0
+	}
+	if policy == nil || binding == nil || !same(want[0], policy) || !same(want[1], binding) {
+		return false, SettleTime
+	}
+	newest := policy.CreationTimestamp.Time
+	if binding.CreationTimestamp.After(newest) {
+		newest = binding.CreationTimestamp.Time
+	}
+	wait := SettleTime - now.Sub(newest)
+	return wait <= 0, max(wait, 0)
+}
+
+// FenceName returns the name of the export's ValidatingAdmissionPolicy and its binding.
+func (in Input) FenceName() string { return clusterName(in.Export) }
+
+// fence has every field set that the API server would default, so that it can be compared with what is there.
+func fence(in Input) []client.Object {
+	if !in.NeedsFence() {
+		return nil
+	}
+	user := fmt.Sprintf("system:serviceaccount:%s:%s", in.Export.Namespace, kubebindv1alpha2.BinderName)
+	meta := in.meta("", in.FenceName())
+	return []client.Object{
+		&admissionregistrationv1.ValidatingAdmissionPolicy{
+			ObjectMeta: meta,
+			Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
+				FailurePolicy: ptr.To(admissionregistrationv1.Fail),
+				MatchConditions: []admissionregistrationv1.MatchCondition{
+					{Name: "the-consumer", Expression: "request.userInfo.username == " + quote(user)},
+				},
+				MatchConstraints: &admissionregistrationv1.MatchResources{
+					MatchPolicy:       ptr.To(admissionregistrationv1.Equivalent),
+					NamespaceSelector: &metav1.LabelSelector{},
+					ObjectSelector:    &metav1.LabelSelector{},
+					ResourceRules:     in.fenced(),
+				},
+				Validations: []admissionregistrationv1.Validation{
+					in.validation("object", "cannot be made or changed by this consumer"),
+					in.validation("oldObject", "is not this consumer's"),
+				},
+			},
+		},
+		&admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+			ObjectMeta: *meta.DeepCopy(),
+			Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
+				PolicyName:        meta.Name,
+				ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+			},
+		},
+	}
+}
+
+func (in Input) fenced() []admissionregistrationv1.NamedRuleWithOperations {
+	var out []admissionregistrationv1.NamedRuleWithOperations
+	for _, r := range in.clusterScoped() {
+		out = append(out, admissionregistrationv1.NamedRuleWithOperations{
+			RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+				Operations: []admissionregistrationv1.OperationType{
+					admissionregistrationv1.Create, admissionregistrationv1.Update, admissionregistrationv1.Delete,
+				},
+				Rule: admissionregistrationv1.Rule{
+					APIGroups:   []string{r.Group},
+					APIVersions: []string{"*"},
+					Resources:   []string{r.Resource, r.Resource + "/*"},
+					Scope:       ptr.To(admissionregistrationv1.AllScopes),
+				},
+			},
+		})
+	}
+	return out
+}
+
+// validation asks that what object stands for is this consumer's: before a change and after it.
+func (in Input) validation(object, complaint string) admissionregistrationv1.Validation {
+	mark := quote(kubebindv1alpha2.ClusterNamespaceAnnotation)
+	parts := []string{
+		fmt.Sprintf("has(%s.metadata.annotations)", object),
+		fmt.Sprintf("%s in %s.metadata.annotations", mark, object),
+		fmt.Sprintf("%s.metadata.annotations[%s] == %s", object, mark, quote(in.Export.Namespace)),
+	}
+	if in.Isolation == kubebindv1alpha2.IsolationPrefixed {
+		parts = append(parts, fmt.Sprintf("%s.metadata.name.startsWith(%s)", object, quote(in.Export.Namespace+"-")))
+	}
+	return admissionregistrationv1.Validation{
+		Expression: fmt.Sprintf("%s == null || (%s)", object, strings.Join(parts, " && ")),
+		Message:    fmt.Sprintf("the object %s: it lacks the mark or the prefix of %s", complaint, in.Export.Namespace),
+		Reason:     ptr.To(metav1.StatusReasonForbidden),
+	}
+}
+
+// quote makes a CEL string of a namespace or a key, which have no characters to escape.
+func quote(s string) string { return "'" + s + "'" }
+
+// equalSpec compares what the objects ask for.
+func equalSpec(a, b any) bool { return equality.Semantic.DeepEqual(a, b) }

@@ -128,7 +128,7 @@ func TestSubsetAndEqual(t *testing.T) {
 
 func TestHashTellsApartWhatJSONTellsApart(t *testing.T) {
 	same := [][2]any{
-		{int64(1), 1.0}, {int64(1), int32(1)}, {int64(1), int(1)}, {int64(0), math.Copysign(0, -1)}, {int64(math.MinInt64), float64(math.MinInt64)},
+		{int64(1), 1.0}, {int64(0), math.Copysign(0, -1)}, {int64(100000000000000020), 100000000000000016.0},
 		{nil, map[string]any(nil)}, {nil, []any(nil)},
 		{map[string]any{"a": int64(1), "b": int64(2)}, map[string]any{"b": 2.0, "a": 1.0}},
 	}

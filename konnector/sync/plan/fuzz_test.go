@@ -3,7 +3,6 @@
 package plan
 
 import (
-	"math"
 	"math/big"
 	"strings"
 	"testing"
@@ -257,14 +256,15 @@ func same(a, b any) bool {
 	return a == b
 }
 
+// rational is the number that an API server reads when this one is sent.
 func rational(v any) (*big.Rat, bool) {
-	switch v := v.(type) {
-	case int64:
-		return new(big.Rat).SetInt64(v), true
-	case float64:
-		if !math.IsInf(v, 0) && !math.IsNaN(v) {
-			return new(big.Rat).SetFloat64(v), true
+	switch v.(type) {
+	case int64, float64:
+		text, err := json.Marshal(v)
+		if err != nil {
+			return nil, false
 		}
+		return new(big.Rat).SetString(string(text))
 	}
 	return nil, false
 }

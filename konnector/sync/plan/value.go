@@ -98,20 +98,21 @@ func normal(value any) any {
 		return number(strconv.FormatInt(v, 10))
 	case float64:
 		return number(formatFloat(v))
-	case int:
-		return number(strconv.FormatInt(int64(v), 10))
-	case int32:
-		return number(strconv.FormatInt(int64(v), 10))
 	}
 	return value
 }
 
-// formatFloat writes a whole number like the integer of the same value, exactly; both -0 and 0 are 0.
+// formatFloat writes a float as it is sent, so a whole one like an integer: what counts is the number that the API server
+// reads. Beyond 2^53 that need not be the exact value of the float.
 func formatFloat(f float64) string {
-	if f == math.Trunc(f) && f >= math.MinInt64 && f < math.MaxInt64 {
-		return strconv.FormatInt(int64(f), 10)
+	switch {
+	case f == 0:
+		return "0" // also -0
+	case math.Abs(f) < 1e21:
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	default:
+		return strconv.FormatFloat(f, 'g', -1, 64)
 	}
-	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
 // appendCanonical appends the value as JSON without spaces and with sorted keys. Strings are quoted in ASCII, which does

@@ -52,6 +52,10 @@ const (
 	ProviderKubeconfigLabel = "kube-bind.io/provider-kubeconfig"
 	// OwnerLabel says which side an object comes from: "provider" or "consumer".
 	OwnerLabel = "kube-bind.io/owner"
+	// OwnerProvider is the value of OwnerLabel for what comes from the provider.
+	OwnerProvider = "provider"
+	// OwnerConsumer is the value of OwnerLabel for what comes from the consumer.
+	OwnerConsumer = "consumer"
 	// ContractNamespaceLabel, on RBAC objects and provider namespaces, is the contract namespace of the one consumer
 	// they are for. Not known upstream.
 	ContractNamespaceLabel = "kube-bind.io/contract-namespace"
@@ -67,6 +71,9 @@ const (
 	// SyncerFinalizer is on every consumer object that has, or is about to have, a copy on the provider.
 	// The missing hyphen is upstream's.
 	SyncerFinalizer = "kubebind.io/syncer"
+	// BindingFinalizer is on every APIServiceBinding, until the CRDs that it brought are gone, with all their objects and
+	// copies. Not known upstream.
+	BindingFinalizer = "kube-bind.io/unbind"
 	// FieldManager is the field manager of everything that kube-bind applies.
 	FieldManager = "kube-bind.io"
 )

@@ -31,6 +31,9 @@ type View struct {
 	ProviderUID types.UID
 	// ProviderTerminating says that this copy has a deletion timestamp.
 	ProviderTerminating bool
+	// NoTarget says that the provider was not looked at, because the object has no place there now. What was written to
+	// the place it had will not be shown any more.
+	NoTarget bool
 }
 
 // Guard remembers, for each key, the own writes that the caches have not shown yet. It may be used concurrently.
@@ -86,14 +89,14 @@ func (g *Guard) Fresh(key types.NamespacedName, view View) bool {
 		if seen(view.ConsumerRV, m.consumer) {
 			m.consumer = ""
 		}
-		if seen(view.ProviderRV, m.provider) {
+		if view.NoTarget || seen(view.ProviderRV, m.provider) {
 			m.provider = ""
 		}
 		// Both were planned on a view that had the object, so a view without it is a newer one.
 		if m.released != view.ConsumerUID {
 			m.released = ""
 		}
-		if m.deleted != view.ProviderUID || view.ProviderTerminating {
+		if view.NoTarget || m.deleted != view.ProviderUID || view.ProviderTerminating {
 			m.deleted = ""
 		}
 		fresh = *m == memory{}

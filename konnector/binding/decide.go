@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package binding
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/konnector/connection"
+	"kube-bind.io/kube-bind/konnector/schema"
+)
+
+// Facts are what is known of a binding.
+type Facts struct {
+	// Binding is the binding itself.
+	Binding *kubebindv1alpha2.APIServiceBinding
+	// Secret is what is wrong with the kubeconfig Secret. If it is set, there is no session and nothing below is known.
+	Secret *connection.Problem
+	// Health is that of the session. Unless it is synced, Export, Request and Resources are not known.
+	Health connection.Health
+	// Export is the APIServiceExport of the binding's name, nil if there is none.
+	Export *kubebindv1alpha2.APIServiceExport
+	// Request is the APIServiceExportRequest of the binding's name, nil if there is none.
+	Request *kubebindv1alpha2.APIServiceExportRequest
+	// Resources are those of the export or, without one, those that the binding brought before.
+	Resources []ResourceFacts
+	// Progress is that of the syncers.
+	Progress connection.Progress
+}
+
+// ResourceFacts are what is known of one resource.
+type ResourceFacts struct {
+	// Name is the resource.
+	Name kubebindv1alpha2.GroupResource
+	// Bound is its BoundSchema, nil if there is none.
+	Bound *kubebindv1alpha2.BoundSchema
+	// Step is what was to be done about its CRD.
+	Step schema.Step
+	// CRD is this binding's CRD as it is now, nil if there is none.
+	CRD *apiextensionsv1.CustomResourceDefinition
+	// Err is what the API server said against the CRD.
+	Err error
+}
+
+// Decision is what follows from Facts.
+type Decision struct {
+	// Status is what the binding's status should be.
+	Status kubebindv1alpha2.APIServiceBindingStatus
+	// Known says that Sync is what should be synced. Otherwise what runs is to be left as it is.
+	Known bool
+	// Sync is what should be synced.
+	Sync []connection.Resource
+}
+
+// Decide is pure: the same facts give the same decision.
+func Decide(f Facts) Decision {
+	d := Decision{Status: *f.Binding.Status.DeepCopy(), Known: f.Secret == nil && f.Health.Synced}
+	if d.Known {
+		d.Sync = resourcesToSync(f)
+		d.Status.BoundSchemas = boundSchemas(f)
+	}
+	if f.Export != nil {
+		d.Status.PermissionClaims = f.Export.Spec.PermissionClaims
+	}
+	if f.Health.PrettyName != "" {
+		d.Status.ProviderPrettyName = f.Health.PrettyName
+	}
+	for _, c := range []kubebindv1alpha2.Condition{
+		secretValid(f), heartbeating(f), connected(f), schemaInSync(f), informersSynced(f, len(d.Sync)), objectsInSync(f),
+	} {
+		kubebindv1alpha2.SetCondition(&d.Status.Conditions, c)
+	}
+	// One object that cannot be synced does not make the binding unready.
+	kubebindv1alpha2.SetSummary(&d.Status.Conditions, kubebindv1alpha2.ConditionObjectsInSync)
+	return d
+}
+
+func resourcesToSync(f Facts) []connection.Resource {
+	var out []connection.Resource
+	for _, r := range f.Resources {
+		if r.CRD == nil || !schema.Established(r.CRD) {
+			continue
+		}
+		version, ok := schema.SyncedVersion(r.CRD)
+		if !ok {
+			continue
+		}
+		resource := connection.Resource{
+			GVR:               runtimeschema.GroupVersionResource{Group: r.Name.Group, Version: version.Name, Resource: r.Name.Resource},
+			Namespaced:        r.CRD.Spec.Scope == apiextensionsv1.NamespaceScoped,
+			StatusSubresource: version.Subresources != nil && version.Subresources.Status != nil,
+			Withdrawn:         f.Export == nil,
+		}
+		if f.Export != nil {
+			resource.Isolation = f.Export.Spec.Isolation
+			resource.ClusterWide = f.Export.Spec.InformerScope == kubebindv1alpha2.ClusterScope
+		}
+		out = append(out, resource)
+	}
+	return out
+}
+
+// boundSchemas also remembers what was brought before: without an export it is all that says which CRDs are ours.
+func boundSchemas(f Facts) []kubebindv1alpha2.BoundSchemaReference {
+	var out []kubebindv1alpha2.BoundSchemaReference
+	for _, r := range f.Resources {
+		if r.CRD != nil {
+			out = append(out, kubebindv1alpha2.BoundSchemaReference{GroupResource: r.Name})
+		}
+	}
+	return out
+}
+
+func secretValid(f Facts) kubebindv1alpha2.Condition {
+	switch {
+	case f.Secret == nil:
+		return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionSecretValid)
+	case f.Secret.Reason == kubebindv1alpha2.ReasonPending:
+		return kubebindv1alpha2.UnknownCondition(kubebindv1alpha2.ConditionSecretValid, f.Secret.Reason, f.Secret.Message)
+	}
+	return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionSecretValid, f.Secret.Reason, kubebindv1alpha2.SeverityError, f.Secret.Message)
+}
+
+func heartbeating(f Facts) kubebindv1alpha2.Condition {
+	switch {
+	case f.Secret != nil:
+		return waiting(kubebindv1alpha2.ConditionHeartbeating)
+	case f.Health.Heartbeat != nil:
+		return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionHeartbeating, f.Health.Heartbeat.Reason,
+			kubebindv1alpha2.SeverityWarning, f.Health.Heartbeat.Message)
+	case !f.Health.Beaten:
+		return kubebindv1alpha2.UnknownCondition(kubebindv1alpha2.ConditionHeartbeating, kubebindv1alpha2.ReasonPending,
+			"The first heartbeat has not been written yet.")
+	}
+	return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionHeartbeating)
+}
+
+func connected(f Facts) kubebindv1alpha2.Condition {
+	no := func(reason string, severity kubebindv1alpha2.ConditionSeverity, format string, args ...any) kubebindv1alpha2.Condition {
+		return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionConnected, reason, severity, fmt.Sprintf(format, args...))
+	}
+	switch name := f.Binding.Name; {
+	case f.Secret != nil:
+		return waiting(kubebindv1alpha2.ConditionConnected)
+	case f.Health.Provider != nil && f.Health.Provider.Reason == kubebindv1alpha2.ReasonUnauthorized:
+		return no(f.Health.Provider.Reason, kubebindv1alpha2.SeverityError, "%s", f.Health.Provider.Message)
+	case f.Health.Provider != nil:
+		return no(f.Health.Provider.Reason, kubebindv1alpha2.SeverityWarning, "%s", f.Health.Provider.Message)
+	case !f.Health.Synced:
+		return no(kubebindv1alpha2.ReasonPending, kubebindv1alpha2.SeverityInfo, "The provider's objects are being read.")
+	case f.Export == nil && f.Request != nil && f.Request.Status.Phase == kubebindv1alpha2.PhaseFailed:
+		return no(kubebindv1alpha2.ReasonAPIServiceExportFailed, kubebindv1alpha2.SeverityError,
+			"The provider refused the request %s: %s", name, f.Request.Status.TerminalMessage)
+	case f.Export == nil:
+		return no(kubebindv1alpha2.ReasonAPIServiceExportNotFound, kubebindv1alpha2.SeverityError,
+			"The provider has no APIServiceExport %s for this cluster. The binding must have the export's name; if it was there before, "+
+				"the provider has withdrawn it, and objects here are kept.", name)
+	case !providerReady(f.Export) && len(f.Binding.Status.BoundSchemas) == 0:
+		return no(kubebindv1alpha2.ReasonExportNotReady, kubebindv1alpha2.SeverityInfo, "The provider is still preparing the export.")
+	}
+	if c := worstResource(f, kubebindv1alpha2.ConditionConnected); c != nil {
+		return *c
+	}
+	return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionConnected)
+}
+
+// providerReady says whether schemas and permissions are in place. Before that, watches would only be refused.
+func providerReady(export *kubebindv1alpha2.APIServiceExport) bool {
+	return kubebindv1alpha2.IsTrue(export.Status.Conditions, kubebindv1alpha2.ConditionProviderInSync)
+}
+
+// worstResource is the first thing that keeps a resource from being bound, as a condition of the given type.
+func worstResource(f Facts, conditionType string) *kubebindv1alpha2.Condition {
+	for _, r := range f.Resources {
+		reason, message, severity := r.problem()
+		if reason != "" {
+			c := kubebindv1alpha2.FalseCondition(conditionType, reason, severity, message)
+			return &c
+		}
+	}
+	return nil
+}
+
+func (r ResourceFacts) problem() (reason, message string, severity kubebindv1alpha2.ConditionSeverity) {
+	switch {
+	case r.Bound == nil:
+		return kubebindv1alpha2.ReasonBoundSchemaFetchFailed,
+			fmt.Sprintf("The provider has not published the schema of %s.", r.Name.ResourceGroupName()), kubebindv1alpha2.SeverityError
+	case r.Step.Verdict == schema.Invalid:
+		return kubebindv1alpha2.ReasonBoundSchemasNotValid, r.Step.Message, kubebindv1alpha2.SeverityError
+	case r.Step.Verdict == schema.Foreign:
+		return kubebindv1alpha2.ReasonForeignCustomResourceDefinition, r.Step.Message, kubebindv1alpha2.SeverityError
+	case r.Err != nil && r.Step.Verdict == schema.Create:
+		return kubebindv1alpha2.ReasonCustomResourceDefinitionCreateFailed, r.Err.Error(), kubebindv1alpha2.SeverityError
+	case r.Err != nil:
+		return kubebindv1alpha2.ReasonCustomResourceDefinitionUpdateFailed, r.Err.Error(), kubebindv1alpha2.SeverityError
+	case r.Step.Verdict == schema.Terminating:
+		return kubebindv1alpha2.ReasonCustomResourceDefinitionNotEstablished, r.Step.Message, kubebindv1alpha2.SeverityInfo
+	case r.CRD == nil || !schema.Established(r.CRD):
+		return kubebindv1alpha2.ReasonCustomResourceDefinitionNotEstablished,
+			fmt.Sprintf("This cluster does not serve %s yet.", r.Name.ResourceGroupName()), kubebindv1alpha2.SeverityInfo
+	}
+	return "", "", ""
+}
+
+func schemaInSync(f Facts) kubebindv1alpha2.Condition {
+	if f.Secret != nil || !f.Health.Synced || f.Export == nil {
+		return unchanged(f, kubebindv1alpha2.ConditionSchemaInSync)
+	}
+	if c := worstResource(f, kubebindv1alpha2.ConditionSchemaInSync); c != nil {
+		return *c
+	}
+	if len(f.Resources) == 0 {
+		return unchanged(f, kubebindv1alpha2.ConditionSchemaInSync)
+	}
+	return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionSchemaInSync)
+}
+
+func informersSynced(f Facts, wanted int) kubebindv1alpha2.Condition {
+	switch {
+	case f.Secret != nil:
+		return waiting(kubebindv1alpha2.ConditionInformersSynced)
+	case !f.Health.Synced, wanted == 0, f.Progress.Running < wanted, f.Progress.Synced < f.Progress.Running:
+		return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionInformersSynced, kubebindv1alpha2.ReasonInformersPending,
+			kubebindv1alpha2.SeverityInfo, fmt.Sprintf("%d of %d resources are being watched on both sides.", f.Progress.Synced, wanted))
+	}
+	return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionInformersSynced)
+}
+
+func objectsInSync(f Facts) kubebindv1alpha2.Condition {
+	total := 0
+	var counts []string
+	for _, reason := range slices.Sorted(maps.Keys(f.Progress.Problems)) {
+		total += f.Progress.Problems[reason]
+		counts = append(counts, fmt.Sprintf("%d %s", f.Progress.Problems[reason], reason))
+	}
+	switch {
+	case f.Secret != nil:
+		return waiting(kubebindv1alpha2.ConditionObjectsInSync)
+	case total > 0:
+		return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionObjectsInSync, kubebindv1alpha2.ReasonObjectsFailing,
+			kubebindv1alpha2.SeverityInfo, fmt.Sprintf("Not in sync: %s. See the Events of the objects.", strings.Join(counts, ", ")))
+	case f.Progress.Running == 0:
+		return unchanged(f, kubebindv1alpha2.ConditionObjectsInSync)
+	}
+	return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionObjectsInSync)
+}
+
+// waiting is what a condition says while there is no usable kubeconfig.
+func waiting(conditionType string) kubebindv1alpha2.Condition {
+	return kubebindv1alpha2.UnknownCondition(conditionType, kubebindv1alpha2.ReasonPending, "Waiting for a usable kubeconfig.")
+}
+
+// unchanged keeps what was known last.
+func unchanged(f Facts, conditionType string) kubebindv1alpha2.Condition {
+	if c := kubebindv1alpha2.FindCondition(f.Binding.Status.Conditions, conditionType); c != nil {
+		return *c
+	}
+	return kubebindv1alpha2.Condition{Type: conditionType, Status: metav1.ConditionUnknown, Reason: kubebindv1alpha2.ReasonPending, Message: "Not known yet."}
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package binding
+
+import (
+	"context"
+	"fmt"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/konnector/connection"
+	"kube-bind.io/kube-bind/konnector/schema"
+)
+
+// gather reads what is known of a binding. It changes nothing; an error means that something is not known.
+func (c *Controller) gather(ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding, conn *connection.Connection) (Facts, *connection.Session, error) {
+	f := Facts{Binding: binding}
+	session, problem := conn.State()
+	if session == nil {
+		f.Secret = problem
+		return f, nil, nil
+	}
+	f.Health = session.Health()
+	f.Progress = session.Progress(binding.Name)
+	if !f.Health.Synced {
+		return f, session, nil
+	}
+	var err error
+	key := client.ObjectKey{Namespace: session.Namespace, Name: binding.Name}
+	if f.Export, err = get(ctx, session.Reader, key, &kubebindv1alpha2.APIServiceExport{}); err != nil {
+		return f, session, err
+	}
+	if f.Request, err = get(ctx, session.Reader, key, &kubebindv1alpha2.APIServiceExportRequest{}); err != nil {
+		return f, session, err
+	}
+	f.Resources, err = c.resources(ctx, f, session)
+	return f, session, err
+}
+
+func (c *Controller) resources(ctx context.Context, f Facts, session *connection.Session) ([]ResourceFacts, error) {
+	var out []ResourceFacts
+	for _, name := range resourceNames(f) {
+		r := ResourceFacts{Name: name}
+		have, err := get(ctx, c.live, client.ObjectKey{Name: name.Resource + "." + name.Group}, &apiextensionsv1.CustomResourceDefinition{})
+		if err != nil {
+			return nil, err
+		}
+		if f.Export == nil {
+			r.CRD = schema.Ours(have, f.Binding)
+			out = append(out, r)
+			continue
+		}
+		key := client.ObjectKey{Namespace: session.Namespace, Name: name.ResourceGroupName()}
+		if r.Bound, err = get(ctx, session.Reader, key, &kubebindv1alpha2.BoundSchema{}); err != nil {
+			return nil, err
+		}
+		r.Step = planSchema(r, have, f.Binding)
+		r.CRD = schema.Ours(have, f.Binding)
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// resourceNames are those of the export, once it is ready; or else those that the binding has brought.
+func resourceNames(f Facts) []kubebindv1alpha2.GroupResource {
+	var out []kubebindv1alpha2.GroupResource
+	if f.Export != nil && (providerReady(f.Export) || len(f.Binding.Status.BoundSchemas) > 0) {
+		for _, r := range f.Export.Spec.Resources {
+			out = append(out, r.GroupResource)
+		}
+		return out
+	}
+	for _, r := range f.Binding.Status.BoundSchemas {
+		out = append(out, r.GroupResource)
+	}
+	return out
+}
+
+// planSchema refuses a schema that is not the one the export names: the resource that is synced must be the one that
+// was agreed upon (W2).
+func planSchema(r ResourceFacts, have *apiextensionsv1.CustomResourceDefinition, binding *kubebindv1alpha2.APIServiceBinding) schema.Step {
+	if r.Bound == nil {
+		return schema.Step{}
+	}
+	if r.Bound.Spec.Group != r.Name.Group || r.Bound.Spec.Names.Plural != r.Name.Resource {
+		return schema.Step{Verdict: schema.Invalid, Message: fmt.Sprintf("The provider's schema %s is for %s.%s.",
+			r.Bound.Name, r.Bound.Spec.Names.Plural, r.Bound.Spec.Group)}
+	}
+	return schema.Plan(r.Bound, have, binding)
+}
+
+// get returns nil for an object that is absent.
+func get[T client.Object](ctx context.Context, reader client.Reader, key client.ObjectKey, into T) (T, error) {
+	var none T
+	err := reader.Get(ctx, key, into)
+	if apierrors.IsNotFound(err) {
+		return none, nil
+	}
+	if err != nil {
+		return none, fmt.Errorf("reading %T %s: %w", into, key, err)
+	}
+	return into, nil
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	gosync "sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+)
+
+// Problem is a reason, as for a condition, and a text that says what to do.
+type Problem struct{ Reason, Message string }
+
+// Connection is one kubeconfig Secret and what runs by it.
+type Connection struct {
+	*Options
+	ref  kubebindv1alpha2.ClusterSecretKeyRef
+	stop context.CancelFunc
+	// secrets holds the latest state of the Secret; only the latest counts.
+	secrets chan *corev1.Secret
+
+	mu       gosync.Mutex
+	bindings sets.Set[string]
+	secret   *Problem
+	session  *Session
+}
+
+func newConnection(o *Options, ref kubebindv1alpha2.ClusterSecretKeyRef, stop context.CancelFunc) *Connection {
+	return &Connection{
+		Options:  o,
+		ref:      ref,
+		stop:     stop,
+		secrets:  make(chan *corev1.Secret, 1),
+		bindings: sets.New[string](),
+		secret:   &Problem{kubebindv1alpha2.ReasonPending, "The Secret has not been read yet."},
+	}
+}
+
+// State returns the session, or the problem with the Secret that keeps it from being there.
+func (c *Connection) State() (*Session, *Problem) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.session, c.secret
+}
+
+func (c *Connection) join(binding string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bindings.Insert(binding)
+}
+
+func (c *Connection) leave(binding string) (left int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bindings.Delete(binding)
+	if c.session != nil {
+		c.session.syncers.drop(binding)
+	}
+	return c.bindings.Len()
+}
+
+// announce tells all bindings of the connection that something is new.
+func (c *Connection) announce() {
+	c.mu.Lock()
+	bindings := sets.List(c.bindings)
+	c.mu.Unlock()
+	for _, binding := range bindings {
+		c.Changed(binding)
+	}
+}
+
+// run follows the Secret until ctx ends: each good kubeconfig is a session, which ends before the next begins.
+func (c *Connection) run(ctx context.Context) {
+	var watching gosync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { c.watchSecret(ctx) })
+
+	end := func() {}
+	defer func() { end() }()
+	var current []byte
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case secret := <-c.secrets:
+			data, credential, problem := c.read(secret)
+			if problem == nil && string(data) == string(current) {
+				continue
+			}
+			end()
+			end, current = func() {}, nil
+			c.set(nil, problem)
+			if problem == nil {
+				end, current = c.begin(ctx, credential), data
+			}
+			c.announce()
+		}
+	}
+}
+
+// begin starts a session and returns how to end it, which waits until it has.
+func (c *Connection) begin(ctx context.Context, credential *Credential) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	session, err := newSession(c, credential)
+	if err != nil {
+		cancel()
+		c.set(nil, &Problem{kubebindv1alpha2.ReasonKubeconfigSecretInvalid, fmt.Sprintf("Secret %s: %v", c.refString(), err)})
+		return func() {}
+	}
+	c.set(session, nil)
+	var running gosync.WaitGroup
+	running.Go(func() { session.run(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+func (c *Connection) set(session *Session, problem *Problem) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.session, c.secret = session, problem
+}
+
+// read judges the Secret; nil is an absent one.
+func (c *Connection) read(secret *corev1.Secret) ([]byte, *Credential, *Problem) {
+	if secret == nil {
+		return nil, nil, &Problem{kubebindv1alpha2.ReasonKubeconfigSecretNotFound,
+			fmt.Sprintf("Secret %s/%s does not exist: create it with the provider's kubeconfig under key %q.", c.ref.Namespace, c.ref.Name, c.ref.Key)}
+	}
+	data := secret.Data[c.ref.Key]
+	if len(data) == 0 {
+		return nil, nil, &Problem{kubebindv1alpha2.ReasonKubeconfigSecretInvalid,
+			fmt.Sprintf("Secret %s has nothing under key %q: put the provider's kubeconfig there.", c.refString(), c.ref.Key)}
+	}
+	credential, err := ParseKubeconfig(data)
+	if err != nil {
+		reason := kubebindv1alpha2.ReasonKubeconfigSecretInvalid
+		if errors.Is(err, ErrNotAllowed) {
+			reason = kubebindv1alpha2.ReasonKubeconfigRefused
+		}
+		return nil, nil, &Problem{reason, fmt.Sprintf("The kubeconfig in Secret %s, key %q, cannot be used: %v.", c.refString(), c.ref.Key, err)}
+	}
+	return data, credential, nil
+}
+
+func (c *Connection) refString() string { return c.ref.Namespace + "/" + c.ref.Name }

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package connection
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"reflect"
+
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Credential is what a kubeconfig says about a provider: where it is, who we are there, and our place.
+type Credential struct {
+	// Config reaches the provider. It holds no file path, no plugin and no proxy.
+	Config *rest.Config
+	// Namespace is the contract namespace.
+	Namespace string
+}
+
+// sameCredential says whether two kubeconfigs differ in nothing that matters.
+func sameCredential(a, b *Credential) bool {
+	return a.Namespace == b.Namespace && a.Config.Host == b.Config.Host && a.Config.BearerToken == b.Config.BearerToken &&
+		reflect.DeepEqual(a.Config.TLSClientConfig, b.Config.TLSClientConfig)
+}
+
+// ErrNotAllowed is in the error of a kubeconfig that asks for more than the konnector does.
+var ErrNotAllowed = errors.New("not allowed in a provider's kubeconfig")
+
+// ParseKubeconfig reads a provider's kubeconfig by an allow-list: server, CA, server name, and a token or client
+// certificate as data. Everything else would make the konnector run programs, read its own files or send requests
+// elsewhere for whoever may write the Secret, so it is refused, all of it in one error. No error repeats a credential.
+func ParseKubeconfig(data []byte) (*Credential, error) {
+	config, err := clientcmd.Load(data)
+	if err != nil {
+		// The parser's words may quote the input, which holds a token.
+		return nil, errors.New("not a kubeconfig: it cannot be parsed as YAML or JSON of kind Config")
+	}
+	if config.CurrentContext == "" {
+		return nil, errors.New("no current-context")
+	}
+	current, ok := config.Contexts[config.CurrentContext]
+	if !ok {
+		return nil, fmt.Errorf("current-context %q is not among its contexts", config.CurrentContext)
+	}
+	cluster, ok := config.Clusters[current.Cluster]
+	if !ok {
+		return nil, fmt.Errorf("cluster %q of the current context is not among its clusters", current.Cluster)
+	}
+	user, ok := config.AuthInfos[current.AuthInfo]
+	if !ok {
+		return nil, fmt.Errorf("user %q of the current context is not among its users", current.AuthInfo)
+	}
+	if err := vet(current, cluster, user); err != nil {
+		return nil, err
+	}
+	credential := &Credential{Config: restConfig(cluster, user), Namespace: current.Namespace}
+	if _, err := rest.HTTPClientFor(credential.Config); err != nil {
+		return nil, errors.New("its certificate data cannot be used: check certificate-authority-data, client-certificate-data and client-key-data")
+	}
+	return credential, nil
+}
+
+func restConfig(cluster *clientcmdapi.Cluster, user *clientcmdapi.AuthInfo) *rest.Config {
+	return &rest.Config{
+		Host:        cluster.Server,
+		BearerToken: user.Token,
+		TLSClientConfig: rest.TLSClientConfig{
+			ServerName: cluster.TLSServerName,
+			CAData:     cluster.CertificateAuthorityData,
+			CertData:   user.ClientCertificateData,
+			KeyData:    user.ClientKeyData,
+		},
+		// The provider's priority and fairness is the limiter.
+		QPS: -1,
+	}
+}
+
+// vet returns everything that is refused or missing.
+func vet(current *clientcmdapi.Context, cluster *clientcmdapi.Cluster, user *clientcmdapi.AuthInfo) error {
+	var errs []error
+	for _, field := range []struct {
+		name string
+		set  bool
+	}{
+		{"exec", user.Exec != nil},
+		{"auth-provider", user.AuthProvider != nil},
+		{"tokenFile", user.TokenFile != ""},
+		{"client-certificate (a file path)", user.ClientCertificate != ""},
+		{"client-key (a file path)", user.ClientKey != ""},
+		{"username or password", user.Username != "" || user.Password != ""},
+		{"as, as-uid, as-groups or as-user-extra", user.Impersonate != "" || user.ImpersonateUID != "" || len(user.ImpersonateGroups)+len(user.ImpersonateUserExtra) > 0},
+		{"certificate-authority (a file path)", cluster.CertificateAuthority != ""},
+		{"insecure-skip-tls-verify", cluster.InsecureSkipTLSVerify},
+		{"proxy-url", cluster.ProxyURL != ""},
+	} {
+		if field.set {
+			errs = append(errs, fmt.Errorf("%s: %w", field.name, ErrNotAllowed))
+		}
+	}
+	if u, err := url.Parse(cluster.Server); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		errs = append(errs, errors.New("server must be an https:// URL without user information"))
+	}
+	if current.Namespace == "" {
+		errs = append(errs, errors.New("the current context names no namespace"))
+	}
+	hasCert := len(user.ClientCertificateData) > 0 && len(user.ClientKeyData) > 0
+	if user.Token == "" && !hasCert {
+		errs = append(errs, errors.New("the user has neither a token nor client-certificate-data with client-key-data"))
+	}
+	return utilerrors.NewAggregate(errs)
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package connection
+
+import (
+	"context"
+	"fmt"
+	gosync "sync"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/konnector/namespaces"
+)
+
+// Session is the time in which one kubeconfig is in use.
+type Session struct {
+	connection *Connection
+	credential *Credential
+	log        logr.Logger
+	cache      cache.Cache
+	live       client.Client
+	namespaces *namespaces.Map
+	syncers    *syncers
+	kick       chan struct{}
+
+	// Namespace is the contract namespace on the provider.
+	Namespace string
+	// Reader reads the provider's objects in the contract namespace from the cache.
+	Reader client.Reader
+	// Writer writes them.
+	Writer client.Client
+
+	mu     gosync.Mutex
+	health Health
+}
+
+// Health is how a session is doing.
+type Health struct {
+	// Synced says that the contract namespace is known, so that what is not there is absent.
+	Synced bool
+	// Provider is nil unless the provider cannot be reached or does not accept the credential.
+	Provider *Problem
+	// Heartbeat is nil if the last heartbeat was written.
+	Heartbeat *Problem
+	// Beaten says that there has been a heartbeat.
+	Beaten bool
+	// PrettyName is the provider's name for people.
+	PrettyName string
+}
+
+func newSession(c *Connection, credential *Credential) (*Session, error) {
+	config := rest.AddUserAgent(credential.Config, "konnector/"+c.Version)
+	s := &Session{connection: c, credential: credential, log: c.Log.WithValues("secret", c.refString()), Namespace: credential.Namespace, kick: make(chan struct{}, 1)}
+	var err error
+	s.cache, err = cache.New(config, cache.Options{
+		Scheme:                      c.Scheme,
+		Mapper:                      mapper(),
+		DefaultNamespaces:           map[string]cache.Config{credential.Namespace: {}},
+		DefaultTransform:            cache.TransformStripManagedFields(),
+		ReaderFailOnMissingInformer: true,
+		DefaultWatchErrorHandler: func(ctx context.Context, r *toolscache.Reflector, err error) {
+			s.suspect(err)
+			toolscache.DefaultWatchErrorHandler(ctx, r, err)
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the cache of the provider: %w", err)
+	}
+	if s.live, err = client.New(config, client.Options{Scheme: c.Scheme, Mapper: mapper()}); err != nil {
+		return nil, fmt.Errorf("preparing the client of the provider: %w", err)
+	}
+	provider, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the client of the provider: %w", err)
+	}
+	s.Reader, s.Writer = s.cache, s.live
+	s.syncers = newSyncers(s, provider)
+	s.namespaces = namespaces.New(namespaces.Options{
+		ContractNamespace: credential.Namespace, ConsumerCluster: c.Cluster, Provider: s.live,
+		Changed: s.syncers.retarget, Log: s.log,
+	})
+	return s, nil
+}
+
+// Health returns how the session is doing.
+func (s *Session) Health() Health {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.health
+}
+
+// Sync makes exactly these resources sync for a binding; others of the same binding stop. It does not wait.
+func (s *Session) Sync(binding string, resources []Resource) { s.syncers.set(binding, resources) }
+
+// Progress says how the syncers of a binding are doing.
+func (s *Session) Progress(binding string) Progress { return s.syncers.progress(binding) }
+
+// run holds the session together until ctx ends and everything has stopped.
+func (s *Session) run(ctx context.Context) {
+	var running gosync.WaitGroup
+	defer running.Wait()
+	defer s.syncers.close()
+	running.Go(func() {
+		if err := s.cache.Start(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error(err, "the cache of the provider stopped")
+		}
+	})
+	running.Go(func() { s.beat(ctx) })
+
+	registrations, forget, err := s.handle(ctx)
+	defer forget()
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Error(err, "cannot watch the contract namespace")
+		}
+		<-ctx.Done()
+		return
+	}
+	if !toolscache.WaitForCacheSync(ctx.Done(), registrations...) {
+		return
+	}
+	s.update(func(h *Health) { h.Synced = true })
+	s.syncers.open(ctx)
+	s.namespaces.Run(ctx)
+}
+
+// handle subscribes to what the session follows. What it registered with caches that outlive the session is to be
+// forgotten at its end.
+func (s *Session) handle(ctx context.Context) (synced []toolscache.InformerSynced, forget func(), err error) {
+	forget = func() {}
+	announce := toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { s.connection.announce() },
+		UpdateFunc: func(_, _ any) { s.connection.announce() },
+		DeleteFunc: func(any) { s.connection.announce() },
+	}
+	for _, follow := range []struct {
+		object  client.Object
+		handler toolscache.ResourceEventHandler
+	}{
+		{&kubebindv1alpha2.APIServiceExport{}, announce},
+		{&kubebindv1alpha2.APIServiceExportRequest{}, announce},
+		{&kubebindv1alpha2.BoundSchema{}, announce},
+		{&kubebindv1alpha2.APIServiceNamespace{}, s.namespaces.APIServiceNamespaceHandler()},
+	} {
+		informer, err := s.cache.GetInformer(ctx, follow.object, cache.BlockUntilSynced(false))
+		if err != nil {
+			return nil, forget, fmt.Errorf("watching %T: %w", follow.object, err)
+		}
+		registration, err := informer.AddEventHandler(follow.handler)
+		if err != nil {
+			return nil, forget, fmt.Errorf("watching %T: %w", follow.object, err)
+		}
+		synced = append(synced, registration.HasSynced)
+	}
+	consumers := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}}
+	informer, err := s.connection.ConsumerCache.GetInformer(ctx, consumers, cache.BlockUntilSynced(false))
+	if err != nil {
+		return nil, forget, fmt.Errorf("watching namespaces of this cluster: %w", err)
+	}
+	registration, err := informer.AddEventHandler(s.namespaces.NamespaceHandler())
+	if err != nil {
+		return nil, forget, fmt.Errorf("watching namespaces of this cluster: %w", err)
+	}
+	forget = func() {
+		if err := informer.RemoveEventHandler(registration); err != nil {
+			s.log.Error(err, "cannot stop watching namespaces of this cluster")
+		}
+	}
+	return append(synced, registration.HasSynced), forget, nil
+}
+
+// update changes the health and tells the bindings if that makes a difference.
+func (s *Session) update(change func(*Health)) {
+	s.mu.Lock()
+	before := s.health
+	change(&s.health)
+	after := s.health
+	s.mu.Unlock()
+	if !before.equal(after) {
+		s.connection.announce()
+	}
+}
+
+func (h Health) equal(o Health) bool {
+	same := func(a, b *Problem) bool { return a == b || a != nil && b != nil && *a == *b }
+	return h.Synced == o.Synced && h.Beaten == o.Beaten && h.PrettyName == o.PrettyName &&
+		same(h.Provider, o.Provider) && same(h.Heartbeat, o.Heartbeat)
+}
+
+// suspect takes an error of a request to the provider. If it says that the provider is away or does not know us, the
+// bindings hear of it, and heartbeats follow each other until one gets through.
+func (s *Session) suspect(err error) {
+	if problem := s.away(err); problem != nil {
+		s.update(func(h *Health) { h.Provider = problem })
+		select {
+		case s.kick <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// away tells errors about the provider or our credential from others, which give nil.
+func (s *Session) away(err error) *Problem {
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsUnauthorized(err):
+		return &Problem{kubebindv1alpha2.ReasonUnauthorized, fmt.Sprintf("The provider does not accept the credential in Secret %s. "+
+			"Ask it for a new kubeconfig and put that there; if it accepts this one again, syncing goes on by itself.", s.connection.refString())}
+	case apierrors.ReasonForError(err) == metav1.StatusReasonUnknown && !isStatus(err), apierrors.IsServiceUnavailable(err), apierrors.IsTimeout(err):
+		return &Problem{kubebindv1alpha2.ReasonProviderUnreachable, fmt.Sprintf("The provider does not answer; it is being tried again: %v", rootCause(err))}
+	}
+	return nil
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package connection
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	gosync "sync"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/apis/mapping"
+	"kube-bind.io/kube-bind/konnector/namespaces"
+	"kube-bind.io/kube-bind/konnector/sync"
+	"kube-bind.io/kube-bind/konnector/sync/plan"
+)
+
+// Resource is what is to be known to sync one resource. Two that are equal need no restart.
+type Resource struct {
+	// GVR is the resource in the version to sync.
+	GVR schema.GroupVersionResource
+	// Namespaced says whether it is namespaced in the consumer.
+	Namespaced bool
+	// StatusSubresource says whether the consumer's CRD has /status.
+	StatusSubresource bool
+	// Isolation and ClusterWide are the export's isolation and informer scope.
+	Isolation   kubebindv1alpha2.Isolation
+	ClusterWide bool
+	// Withdrawn says that the export is gone: objects stay, and can be deleted.
+	Withdrawn bool
+}
+
+// Progress is how the syncers of one binding are doing.
+type Progress struct {
+	// Running is the number of syncers, Synced that of those that know both sides.
+	Running, Synced int
+	// Problems counts objects that are not in sync, by reason.
+	Problems map[string]int
+}
+
+// syncers runs the syncers of a session: one per resource, whichever binding wants it.
+type syncers struct {
+	session  *Session
+	provider dynamic.Interface
+
+	mu      gosync.Mutex
+	ctx     context.Context //nolint:containedctx // The life of the syncers, which outlives every Reconcile. Nil: not open.
+	running map[schema.GroupVersionResource]*running
+	done    gosync.WaitGroup
+}
+
+type running struct {
+	resource Resource
+	binding  string
+	syncer   *sync.Syncer
+	stop     context.CancelFunc
+	stopped  chan struct{}
+}
+
+func newSyncers(s *Session, provider dynamic.Interface) *syncers {
+	return &syncers{session: s, provider: provider, running: map[schema.GroupVersionResource]*running{}}
+}
+
+func (s *syncers) open(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ctx = ctx
+}
+
+// close stops everything and waits for it.
+func (s *syncers) close() {
+	s.mu.Lock()
+	s.ctx = nil
+	for gvr, r := range s.running {
+		r.stop()
+		delete(s.running, gvr)
+	}
+	s.mu.Unlock()
+	s.done.Wait()
+}
+
+// set makes exactly these resources run for a binding.
+func (s *syncers) set(binding string, resources []Resource) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx == nil {
+		return
+	}
+	desired := map[schema.GroupVersionResource]Resource{}
+	for _, r := range resources {
+		desired[r.GVR] = r
+	}
+	for gvr, r := range s.running {
+		if want, ok := desired[gvr]; r.binding == binding && (!ok || want != r.resource) {
+			r.stop()
+			delete(s.running, gvr)
+			// A successor on the same resource must not start before its predecessor's last write.
+			if ok {
+				s.start(binding, want, r.stopped)
+			}
+		}
+	}
+	for gvr, want := range desired {
+		if _, ok := s.running[gvr]; !ok {
+			s.start(binding, want, nil)
+		}
+	}
+}
+
+func (s *syncers) drop(binding string) { s.set(binding, nil) }
+
+// start runs a syncer once predecessor is closed, if there is one.
+func (s *syncers) start(binding string, resource Resource, predecessor <-chan struct{}) {
+	syncer, err := s.new(binding, resource)
+	if err != nil {
+		s.session.log.Error(err, "cannot sync", "resource", resource.GVR.Resource)
+		return
+	}
+	ctx, stop := context.WithCancel(s.ctx)
+	r := &running{resource: resource, binding: binding, syncer: syncer, stop: stop, stopped: make(chan struct{})}
+	s.running[resource.GVR] = r
+	s.done.Go(func() {
+		defer close(r.stopped)
+		if predecessor != nil {
+			<-predecessor
+		}
+		if err := syncer.Run(ctx); err != nil && ctx.Err() == nil {
+			s.session.log.Error(err, "syncer stopped", "resource", resource.GVR.Resource)
+		}
+	})
+}
+
+func (s *syncers) new(binding string, r Resource) (*sync.Syncer, error) {
+	c := s.session.connection
+	targets, err := s.targets(r)
+	if err != nil {
+		return nil, err
+	}
+	return sync.New(sync.Options{
+		Resource:          r.GVR,
+		StatusSubresource: r.StatusSubresource,
+		Policy:            plan.Policy{ContractNamespace: s.session.Namespace, ConsumerCluster: c.Cluster},
+		Consumer:          c.Consumer,
+		Provider:          s.provider,
+		Targets:           targets,
+		Recorder:          c.Recorder,
+		Metrics:           c.Metrics,
+		Changed:           func() { c.Changed(binding) },
+		Suspect:           s.session.suspect,
+		Workers:           c.Workers,
+		Log:               s.session.log,
+	})
+}
+
+// targets says how keys of a resource map, by what the export's isolation is.
+func (s *syncers) targets(r Resource) (sync.Targets, error) {
+	switch {
+	case r.Withdrawn:
+		return namespaces.Withdrawn{}, nil
+	case r.Namespaced:
+		return &namespaces.Namespaced{Map: s.session.namespaces, Isolation: r.Isolation, ClusterWide: r.ClusterWide}, nil
+	case r.Isolation == kubebindv1alpha2.IsolationPrefixed:
+		return &namespaces.ClusterScoped{Mapping: mapping.Prefixed(s.session.Namespace)}, nil
+	case r.Isolation == kubebindv1alpha2.IsolationNamespaced:
+		return &namespaces.ClusterScoped{Mapping: mapping.Namespaced(s.session.Namespace), Namespace: s.session.Namespace}, nil
+	case r.Isolation == kubebindv1alpha2.IsolationNone:
+		return &namespaces.ClusterScoped{Mapping: mapping.None()}, nil
+	}
+	return nil, fmt.Errorf("isolation %q is not known", r.Isolation)
+}
+
+// retarget follows a consumer namespace whose target has changed.
+func (s *syncers) retarget(namespace string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.running {
+		if err := r.syncer.Retarget(); err != nil {
+			s.session.log.Error(err, "cannot watch a namespace of the provider", "resource", r.resource.GVR.Resource)
+		}
+		r.syncer.EnqueueNamespace(namespace)
+	}
+}
+
+// retryFailed tries all objects again whose writes failed while the provider was away.
+func (s *syncers) retryFailed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.running {
+		r.syncer.RetryFailed()
+	}
+}
+
+func (s *syncers) progress(binding string) Progress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := Progress{Problems: map[string]int{}}
+	for r := range maps.Values(s.running) {
+		if r.binding != binding {
+			continue
+		}
+		out.Running++
+		if r.syncer.Synced() {
+			out.Synced++
+		}
+		for reason, n := range r.syncer.Problems() {
+			out.Problems[reason] += n
+		}
+	}
+	return out
+}

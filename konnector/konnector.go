@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package konnector
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	controllerconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"k8s.io/utils/ptr"
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/deploy/crds"
+	"kube-bind.io/kube-bind/konnector/binding"
+	"kube-bind.io/kube-bind/konnector/connection"
+	"kube-bind.io/kube-bind/konnector/sync"
+)
+
+// userAgent is what API servers' logs call the konnector.
+const userAgent = "konnector"
+
+// Konnector is a konnector that can run.
+type Konnector struct {
+	options Options
+	scheme  *runtime.Scheme
+	manager ctrl.Manager
+	ready   chan struct{}
+}
+
+// New assembles a konnector. It does not talk to any cluster yet. The options must be complete and valid.
+func New(o Options) (*Konnector, error) {
+	k := &Konnector{options: o, scheme: runtime.NewScheme(), ready: make(chan struct{})}
+	for _, add := range []func(*runtime.Scheme) error{
+		corev1.AddToScheme, apiextensionsv1.AddToScheme, kubebindv1alpha2.AddToScheme,
+	} {
+		if err := add(k.scheme); err != nil {
+			return nil, fmt.Errorf("assembling the scheme: %w", err)
+		}
+	}
+	config := rest.AddUserAgent(rest.CopyConfig(o.Config), userAgent+"/"+o.Version)
+	// The API server's priority and fairness is the limiter.
+	config.QPS = -1
+	k.options.Config = config
+	return k, nil
+}
+
+// Run installs the CRDs, competes for the lease and, with it, serves bindings until ctx ends. Losing the lease ends it
+// with an error, once all that it started has stopped: two konnectors must not write at a time (W1).
+func (k *Konnector) Run(ctx context.Context) error {
+	cluster, err := k.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	if err := k.assemble(cluster); err != nil {
+		return err
+	}
+	close(k.ready)
+	if err := k.manager.Start(ctx); err != nil {
+		return fmt.Errorf("running: %w", err)
+	}
+	return nil
+}
+
+// prepare installs the CRDs and finds out which cluster this is.
+func (k *Konnector) prepare(ctx context.Context) (types.UID, error) {
+	c, err := client.New(k.options.Config, client.Options{Scheme: k.scheme})
+	if err != nil {
+		return "", fmt.Errorf("preparing the client of this cluster: %w", err)
+	}
+	if k.options.InstallCRDs {
+		own, err := crds.Consumer()
+		if err != nil {
+			return "", err
+		}
+		if err := crds.Install(ctx, c, own); err != nil {
+			return "", err
+		}
+	}
+	system := &corev1.Namespace{}
+	if err := c.Get(ctx, client.ObjectKey{Name: "kube-system"}, system); err != nil {
+		return "", fmt.Errorf("reading namespace kube-system, whose UID stands for this cluster: %w", err)
+	}
+	return system.UID, nil
+}
+
+// assemble wires everything. No IO.
+func (k *Konnector) assemble(cluster types.UID) error {
+	mgr, err := ctrl.NewManager(k.options.Config, k.managerOptions())
+	if err != nil {
+		return fmt.Errorf("assembling the manager: %w", err)
+	}
+	k.manager = mgr
+	syncMetrics, err := sync.NewMetrics(metrics.Registry)
+	if err != nil {
+		return err
+	}
+	secrets, err := kubernetes.NewForConfig(k.options.Config)
+	if err != nil {
+		return fmt.Errorf("preparing the client of Secrets: %w", err)
+	}
+	consumer, err := dynamic.NewForConfig(k.options.Config)
+	if err != nil {
+		return fmt.Errorf("preparing the client of objects: %w", err)
+	}
+	signal := &binding.Signal{}
+	recorder := mgr.GetEventRecorder("konnector")
+	pool := connection.NewPool(connection.Options{
+		Cluster: cluster, Version: k.options.Version, Scheme: k.scheme,
+		Secrets: secrets, Consumer: consumer, ConsumerCache: mgr.GetCache(),
+		Recorder: recorder, Metrics: syncMetrics, Workers: k.options.Workers,
+		Changed: signal.Changed, Log: mgr.GetLogger().WithName("connection"),
+	})
+	if err := mgr.Add(pool); err != nil {
+		return fmt.Errorf("adding connections: %w", err)
+	}
+	if err := binding.Register(mgr, pool, signal, recorder); err != nil {
+		return fmt.Errorf("adding the controller of bindings: %w", err)
+	}
+	return nil
+}
+
+func (k *Konnector) managerOptions() ctrl.Options {
+	return ctrl.Options{
+		Scheme: k.scheme,
+		Cache:  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &apiextensionsv1.CustomResourceDefinition{}}}},
+		Metrics: server.Options{
+			BindAddress: k.options.ServerAddress,
+			ExtraHandlers: map[string]http.Handler{
+				"/healthz": &healthz.Handler{},
+				"/readyz":  &healthz.Handler{Checks: map[string]healthz.Checker{"caches": k.cachesSynced}},
+			},
+		},
+		LeaderElection:                true,
+		LeaderElectionID:              k.options.LeaseName,
+		LeaderElectionNamespace:       k.options.LeaseNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		// Two konnectors in one process have controllers of the same name.
+		Controller: controllerconfig.Controller{SkipNameValidation: ptr.To(true)},
+	}
+}
+
+// cachesSynced is ready once this cluster's objects are known. A replica without the lease is ready too: it waits.
+func (k *Konnector) cachesSynced(req *http.Request) error {
+	select {
+	case <-k.ready:
+	default:
+		return fmt.Errorf("still starting")
+	}
+	if !k.manager.GetCache().WaitForCacheSync(req.Context()) {
+		return fmt.Errorf("the objects of this cluster are not known yet")
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sync
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/konnector/sync/guard"
+	"kube-bind.io/kube-bind/konnector/sync/plan"
+)
+
+// writeTimeout ends a write whose answer does not come, so that a provider that hangs frees its worker.
+const writeTimeout = 30 * time.Second
+
+// absentVersion is a resourceVersion that no object ever has. An apply that carries it creates the object if it is
+// absent and is refused with a conflict if it is there, so a create by apply cannot overwrite anything. Creating by
+// apply, not by POST, makes one field manager own all our fields from the start (W5).
+const absentVersion = "1"
+
+// laterError asks for another look after a while, without counting as a failure.
+type laterError struct{ after time.Duration }
+
+func (e *laterError) Error() string { return fmt.Sprintf("again in %s", e.after) }
+
+// do executes the actions in order and stops at the first that fails.
+func (s *Syncer) do(ctx context.Context, key types.NamespacedName, in plan.Input, actions []plan.Action) error {
+	reported := false
+	for _, a := range actions {
+		if a.Kind == plan.Report {
+			s.report(in.Consumer, key, problem{a.Reason, a.Message}, a.Reason != plan.ReasonNamespacePending)
+			reported = true
+			continue
+		}
+		if wait := s.pace(key, a); wait > 0 {
+			return &laterError{wait}
+		}
+		start := time.Now()
+		err := s.write(ctx, key, a)
+		s.Metrics.observe(s.Resource, a.Kind, err, time.Since(start))
+		if err != nil {
+			return s.failed(in, key, a, err)
+		}
+	}
+	if !reported {
+		s.resolve(key)
+	}
+	return nil
+}
+
+// pace says how long to wait before the provider's copy is repaired: whoever else writes the same field there gets
+// it back at a growing interval instead of a fight at full speed.
+func (s *Syncer) pace(key types.NamespacedName, a plan.Action) time.Duration {
+	if a.Kind != plan.Apply || !a.Repair {
+		return 0
+	}
+	id, now := key.String(), s.repairs.Clock.Now()
+	if s.repairs.IsInBackOffSinceUpdate(id, now) {
+		return s.repairs.Get(id)
+	}
+	s.repairs.Next(id, now)
+	return 0
+}
+
+func (s *Syncer) write(ctx context.Context, key types.NamespacedName, a plan.Action) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	consumer, provider := at(s.Consumer.Resource(s.Resource), a.Key), at(s.Provider.Resource(s.Resource), a.Key)
+	switch a.Kind {
+	case plan.AddFinalizer, plan.RemoveFinalizer:
+		return s.patch(ctx, consumer, key, a, types.MergePatchType)
+	case plan.PatchStatus:
+		return s.patch(ctx, consumer, key, a, types.JSONPatchType)
+	case plan.Create:
+		return s.apply(ctx, provider, key, a.Object, absentVersion)
+	case plan.Apply:
+		return s.apply(ctx, provider, key, a.Object, "")
+	case plan.Delete:
+		return s.delete(ctx, provider, key, a)
+	default:
+		return fmt.Errorf("action %v is not a write", a.Kind)
+	}
+}
+
+func (s *Syncer) patch(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, a plan.Action, kind types.PatchType) error {
+	var subresources []string
+	if a.Kind == plan.PatchStatus && s.StatusSubresource {
+		subresources = append(subresources, "status")
+	}
+	after, err := client.Patch(ctx, a.Key.Name, kind, a.Patch, metav1.PatchOptions{FieldManager: kubebindv1alpha2.FieldManager}, subresources...)
+	if err != nil {
+		return err
+	}
+	s.guard.Wrote(key, guard.Consumer, after.GetResourceVersion())
+	if a.Kind == plan.RemoveFinalizer && len(after.GetFinalizers()) == 0 {
+		s.guard.Released(key, a.UID)
+	}
+	return nil
+}
+
+func (s *Syncer) apply(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, object *unstructured.Unstructured, version string) error {
+	if version != "" {
+		object.SetResourceVersion(version)
+	}
+	after, err := client.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: kubebindv1alpha2.FieldManager, Force: true})
+	if err != nil {
+		return err
+	}
+	s.guard.Wrote(key, guard.Provider, after.GetResourceVersion())
+	return nil
+}
+
+func (s *Syncer) delete(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, a plan.Action) error {
+	err := client.Delete(ctx, a.Key.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &a.UID}})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err == nil {
+		s.guard.Deleted(key, a.UID)
+	}
+	return err
+}
+
+// failed tells one kind of error from another and decides who hears of it.
+func (s *Syncer) failed(in plan.Input, key types.NamespacedName, a plan.Action, err error) error {
+	onProvider := a.Kind.OnProvider()
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), isOtherUID(err), apierrors.IsNotFound(err) && !onProvider:
+		// The object is not what the cache showed. Its event is under way; the retry is for the case that it is not.
+	case isAway(err):
+		if onProvider {
+			s.Suspect(err)
+		}
+		s.report(in.Consumer, key, problem{reasonRetrying, ""}, false)
+	case onProvider:
+		s.report(in.Consumer, key, problem{ReasonRejected, fmt.Sprintf("the provider refused the object: %v", err)}, true)
+	default:
+		s.report(in.Consumer, key, problem{ReasonConsumerRejected, fmt.Sprintf("this cluster refused an update of the object: %v", err)}, true)
+	}
+	return fmt.Errorf("%s: %w", a.Kind, err)
+}
+
+// isOtherUID says whether an apply met an object with another UID than its precondition: the API server calls that an
+// attempt to change the UID.
+func isOtherUID(err error) bool {
+	cause, ok := apierrors.StatusCause(err, metav1.CauseTypeFieldValueInvalid)
+	return ok && cause.Field == "metadata.uid"
+}
+
+// isAway says whether an error is about the server or our credential rather than about the object.
+func isAway(err error) bool {
+	status := apierrors.ReasonForError(err)
+	switch status {
+	case metav1.StatusReasonUnauthorized, metav1.StatusReasonServerTimeout, metav1.StatusReasonTimeout,
+		metav1.StatusReasonTooManyRequests, metav1.StatusReasonServiceUnavailable:
+		return true
+	case metav1.StatusReasonUnknown:
+		return !apierrors.IsRequestEntityTooLargeError(err)
+	default:
+		return false
+	}
+}
+
+func at(client dynamic.NamespaceableResourceInterface, key types.NamespacedName) dynamic.ResourceInterface {
+	if key.Namespace == "" {
+		return client
+	}
+	return client.Namespace(key.Namespace)
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sync
+
+import (
+	"context"
+	gosync "sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/cache"
+)
+
+// informers watches one resource on one side, in the whole cluster or in a changing set of namespaces.
+// client-go informers are used because the own-writes guard needs the resourceVersion that a store has seen, which
+// controller-runtime's cache does not show.
+type informers struct {
+	client    dynamic.NamespaceableResourceInterface
+	transform cache.TransformFunc
+	handler   cache.ResourceEventHandler
+	onError   func(error)
+
+	mu      gosync.RWMutex
+	running map[string]*informer // by namespace; metav1.NamespaceAll is the whole cluster
+	done    gosync.WaitGroup
+}
+
+type informer struct {
+	cache.SharedIndexInformer
+	registration cache.ResourceEventHandlerRegistration
+	stop         context.CancelFunc
+}
+
+// watch starts and stops informers until exactly the given namespaces are watched. It does not wait for them.
+func (i *informers) watch(ctx context.Context, namespaces sets.Set[string]) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for ns, inf := range i.running {
+		if !namespaces.Has(ns) {
+			inf.stop()
+			delete(i.running, ns)
+		}
+	}
+	for ns := range namespaces {
+		if _, ok := i.running[ns]; ok {
+			continue
+		}
+		inf, err := i.start(ctx, ns)
+		if err != nil {
+			return err
+		}
+		i.running[ns] = inf
+	}
+	return nil
+}
+
+func (i *informers) start(ctx context.Context, namespace string) (*informer, error) {
+	shared := cache.NewSharedIndexInformer(i.listWatch(namespace), &unstructured.Unstructured{}, 0, cache.Indexers{
+		cache.NamespaceIndex: cache.MetaNamespaceIndexFunc,
+	})
+	if err := shared.SetTransform(i.transform); err != nil {
+		return nil, err
+	}
+	if err := shared.SetWatchErrorHandlerWithContext(func(ctx context.Context, r *cache.Reflector, err error) {
+		i.onError(err)
+		cache.DefaultWatchErrorHandler(ctx, r, err)
+	}); err != nil {
+		return nil, err
+	}
+	registration, err := shared.AddEventHandler(i.handler)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	i.done.Go(func() { shared.RunWithContext(ctx) })
+	return &informer{SharedIndexInformer: shared, registration: registration, stop: stop}, nil
+}
+
+func (i *informers) listWatch(namespace string) cache.ListerWatcher {
+	resource := dynamic.ResourceInterface(i.client)
+	if namespace != metav1.NamespaceAll {
+		resource = i.client.Namespace(namespace)
+	}
+	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			return resource.List(ctx, o)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			return resource.Watch(ctx, o)
+		},
+	}, i.client)
+}
+
+// seen is what one side's cache knows of one object.
+type seen struct {
+	object  *unstructured.Unstructured // nil: absent
+	version string                     // the store was at least here when the object was read
+	known   bool                       // false: not watched or not synced, so nothing is known
+}
+
+// get reads one object. The store's version is read first: what is read after it cannot be older.
+func (i *informers) get(key types.NamespacedName) seen {
+	inf := i.informerOf(key.Namespace)
+	if inf == nil || !inf.registration.HasSynced() {
+		return seen{}
+	}
+	version := inf.GetStore().LastStoreSyncResourceVersion()
+	item, exists, err := inf.GetStore().GetByKey(cache.NamespacedNameAsObjectName(key).String())
+	if err != nil {
+		return seen{}
+	}
+	if !exists {
+		return seen{version: version, known: true}
+	}
+	object, ok := item.(*unstructured.Unstructured)
+	return seen{object: object, version: version, known: ok}
+}
+
+func (i *informers) informerOf(namespace string) *informer {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	if inf, ok := i.running[metav1.NamespaceAll]; ok {
+		return inf
+	}
+	return i.running[namespace]
+}
+
+// keys lists the cached objects of one namespace.
+func (i *informers) keys(namespace string) []types.NamespacedName {
+	inf := i.informerOf(namespace)
+	if inf == nil {
+		return nil
+	}
+	names, err := inf.GetIndexer().IndexKeys(cache.NamespaceIndex, namespace)
+	if err != nil {
+		return nil
+	}
+	keys := make([]types.NamespacedName, 0, len(names))
+	for _, name := range names {
+		parsed, err := cache.ParseObjectName(name)
+		if err == nil {
+			keys = append(keys, parsed.AsNamespacedName())
+		}
+	}
+	return keys
+}
+
+// synced says whether every informer that should run has its first list, and its events have been delivered.
+func (i *informers) synced() bool {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	for _, inf := range i.running {
+		if !inf.registration.HasSynced() {
+			return false
+		}
+	}
+	return true
+}
+
+// wait blocks until all informers have stopped, which they do when their context ends.
+func (i *informers) wait() { i.done.Wait() }

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sync
+
+import (
+	"maps"
+	"slices"
+	gosync "sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Reasons of Events on consumer objects, beside those of package plan.
+const (
+	// ReasonRejected says that the provider's API server refused the object; the message has its words.
+	ReasonRejected = "Rejected"
+	// ReasonConsumerRejected says that the consumer's own API server refused the finalizer or the status.
+	ReasonConsumerRejected = "ConsumerRejected"
+	// reasonRetrying counts objects whose writes fail because a side is away. It is no Event: the binding says so.
+	reasonRetrying = "Retrying"
+)
+
+// eventAction is the action of the Events of a Syncer.
+const eventAction = "Sync"
+
+// problem is what keeps one object from being in sync.
+type problem struct{ reason, message string }
+
+// problems remembers what is wrong with which object, to tell each thing once and to count them all.
+type problems struct {
+	mu    gosync.Mutex
+	byKey map[types.NamespacedName]problem
+}
+
+func newProblems() *problems { return &problems{byKey: map[types.NamespacedName]problem{}} }
+
+// set notes a problem and says whether it is news, and whether the counts change.
+func (p *problems) set(key types.NamespacedName, now problem) (news, counts bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before, had := p.byKey[key]
+	p.byKey[key] = now
+	return before != now, !had || before.reason != now.reason
+}
+
+// clear says whether there was a problem.
+func (p *problems) clear(key types.NamespacedName) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, had := p.byKey[key]
+	delete(p.byKey, key)
+	return had
+}
+
+func (p *problems) counts() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := map[string]int{}
+	for _, is := range p.byKey {
+		out[is.reason]++
+	}
+	return out
+}
+
+func (p *problems) keys() []types.NamespacedName {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Keys(p.byKey))
+}
+
+// report tells the user of a problem: an Event on the object when it is new, and a count on the binding.
+func (s *Syncer) report(object *unstructured.Unstructured, key types.NamespacedName, is problem, event bool) {
+	news, counts := s.problems.set(key, is)
+	if news && event && object != nil {
+		s.Recorder.Eventf(object, nil, corev1.EventTypeWarning, is.reason, eventAction, "%s", is.message)
+	}
+	if counts {
+		s.Changed()
+	}
+}
+
+func (s *Syncer) resolve(key types.NamespacedName) {
+	if s.problems.clear(key) {
+		s.Changed()
+	}
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	gosync "sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/features"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/flowcontrol"
+	"k8s.io/client-go/util/workqueue"
+
+	"kube-bind.io/kube-bind/konnector/sync/guard"
+	"kube-bind.io/kube-bind/konnector/sync/plan"
+)
+
+// DefaultWorkers is how many objects of one resource are reconciled at a time.
+const DefaultWorkers = 10
+
+// A failing object is tried again after retryMin, then twice as long each time, up to retryMax. A field that
+// somebody on the provider keeps changing back is repaired at that pace as well.
+const (
+	retryMin = 100 * time.Millisecond
+	retryMax = 2 * time.Minute
+)
+
+// Targets maps consumer keys to provider keys and back.
+type Targets interface {
+	// Target says where the consumer object of that key goes. It starts what is missing for it, if it may.
+	Target(key types.NamespacedName) plan.Target
+	// ToConsumer is the inverse, for keys whose target is ready. False: no consumer object maps there.
+	ToConsumer(key types.NamespacedName) (types.NamespacedName, bool)
+	// Watched lists the provider namespaces to watch; metav1.NamespaceAll alone is the whole cluster.
+	Watched() sets.Set[string]
+}
+
+// Options are what a Syncer needs. All fields are required unless they say otherwise.
+type Options struct {
+	// Resource is the API to sync; it has this name and version on both sides.
+	Resource schema.GroupVersionResource
+	// StatusSubresource says whether the consumer's CRD has /status.
+	StatusSubresource bool
+	// Policy holds the marks of this consumer's copies.
+	Policy plan.Policy
+	// Consumer and Provider are clients of the two sides, without client-side rate limit.
+	Consumer, Provider dynamic.Interface
+	// Targets maps keys.
+	Targets Targets
+	// Recorder takes Events on consumer objects.
+	Recorder events.EventRecorder
+	// Metrics counts what is done. Nil: nothing is counted.
+	Metrics *Metrics
+	// Changed is called when the counts of Problems or Synced may have changed. It must not block.
+	Changed func()
+	// Suspect is called with errors that say that the provider is away or rejects the credential. It must not block.
+	Suspect func(error)
+	// Workers is how many objects are reconciled at a time. Default: DefaultWorkers.
+	Workers int
+	// Log takes what nobody can act upon.
+	Log logr.Logger
+}
+
+// Syncer keeps the objects of one resource the same on both sides. Its only state, besides caches, is the guard and
+// what is wrong with which object.
+type Syncer struct {
+	Options
+	consumer *informers
+	provider *informers
+	queue    workqueue.TypedRateLimitingInterface[types.NamespacedName]
+	guard    *guard.Guard
+	repairs  *flowcontrol.Backoff
+	problems *problems
+
+	mu  gosync.Mutex
+	ctx context.Context //nolint:containedctx // That of Run, for informers that start later.
+}
+
+// New makes a Syncer. It fails where the own-writes guard cannot work: when client-go's AtomicFIFO is switched off,
+// which happens by environment variable only.
+func New(o Options) (*Syncer, error) {
+	if !features.FeatureGates().Enabled(features.AtomicFIFO) {
+		return nil, errors.New("client-go feature AtomicFIFO is off (see KUBE_FEATURE_AtomicFIFO in the environment): switch it on, syncing is not safe without")
+	}
+	if o.Workers <= 0 {
+		o.Workers = DefaultWorkers
+	}
+	s := &Syncer{
+		Options: o,
+		queue: workqueue.NewTypedRateLimitingQueue(
+			workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryMin, retryMax)),
+		guard:    guard.New(),
+		repairs:  flowcontrol.NewBackOff(retryMin, retryMax),
+		problems: newProblems(),
+	}
+	s.consumer = s.side(o.Consumer, s.enqueueConsumer, func(error) {})
+	s.provider = s.side(o.Provider, s.enqueueProvider, o.Suspect)
+	return s, nil
+}
+
+func (s *Syncer) side(client dynamic.Interface, enqueue func(any), onError func(error)) *informers {
+	return &informers{
+		client:    client.Resource(s.Resource),
+		transform: s.slim,
+		handler: cache.ResourceEventHandlerFuncs{
+			AddFunc:    enqueue,
+			UpdateFunc: func(_, o any) { enqueue(o) },
+			DeleteFunc: enqueue,
+		},
+		onError: onError,
+		running: map[string]*informer{},
+	}
+}
+
+// Run syncs until ctx ends, and returns once everything it started has stopped.
+func (s *Syncer) Run(ctx context.Context) error {
+	// Workers first: when this returns, no write is under way, so whoever comes next starts from the truth.
+	var workers gosync.WaitGroup
+	defer s.provider.wait()
+	defer s.consumer.wait()
+	defer workers.Wait()
+	defer s.queue.ShutDown()
+
+	if err := s.consumer.watch(ctx, sets.New(metav1.NamespaceAll)); err != nil {
+		return fmt.Errorf("watching %s in the consumer: %w", s.Resource.Resource, err)
+	}
+	s.mu.Lock()
+	s.ctx = ctx
+	s.mu.Unlock()
+	if err := s.Retarget(); err != nil {
+		return err
+	}
+	if !cache.WaitForCacheSync(ctx.Done(), s.Synced) {
+		return ctx.Err()
+	}
+	s.Changed()
+	for range s.Workers {
+		workers.Go(func() { s.work(ctx) })
+	}
+	workers.Go(func() { wait.UntilWithContext(ctx, func(context.Context) { s.repairs.GC() }, retryMax) })
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Retarget watches the provider namespaces that Targets now asks for. Before Run it does nothing.
+func (s *Syncer) Retarget() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx == nil || s.ctx.Err() != nil {
+		return nil
+	}
+	if err := s.provider.watch(s.ctx, s.Targets.Watched()); err != nil {
+		return fmt.Errorf("watching %s in the provider: %w", s.Resource.Resource, err)
+	}
+	return nil
+}
+
+// Synced says whether both caches hold their first list.
+func (s *Syncer) Synced() bool { return s.consumer.synced() && s.provider.synced() }
+
+// Problems counts the objects that are not in sync, by reason.
+func (s *Syncer) Problems() map[string]int { return s.problems.counts() }
+
+// RetryFailed tries all failing objects again now: the provider is back.
+func (s *Syncer) RetryFailed() {
+	for _, key := range s.problems.keys() {
+		s.queue.Add(key)
+	}
+}
+
+// EnqueueNamespace looks at all objects of a consumer namespace again: its target has changed.
+func (s *Syncer) EnqueueNamespace(namespace string) {
+	for _, key := range s.consumer.keys(namespace) {
+		s.queue.Add(key)
+	}
+}
+
+func (s *Syncer) enqueueConsumer(o any) {
+	if key, err := cache.DeletionHandlingObjectToName(o); err == nil {
+		s.queue.Add(key.AsNamespacedName())
+	}
+}
+
+func (s *Syncer) enqueueProvider(o any) {
+	key, err := cache.DeletionHandlingObjectToName(o)
+	if err != nil {
+		return
+	}
+	if consumer, ok := s.Targets.ToConsumer(key.AsNamespacedName()); ok {
+		s.queue.Add(consumer)
+	}
+}
+
+func (s *Syncer) work(ctx context.Context) {
+	for {
+		key, shutdown := s.queue.Get()
+		if shutdown {
+			return
+		}
+		s.finish(ctx, key, s.reconcile(ctx, key))
+		s.queue.Done(key)
+	}
+}
+
+func (s *Syncer) reconcile(ctx context.Context, key types.NamespacedName) error {
+	in, fresh := s.view(key)
+	if !fresh {
+		return nil
+	}
+	return s.do(ctx, key, in, plan.Object(in))
+}
+
+func (s *Syncer) finish(ctx context.Context, key types.NamespacedName, err error) {
+	var later *laterError
+	switch {
+	case err == nil:
+		s.queue.Forget(key)
+	case ctx.Err() != nil:
+	case errors.As(err, &later):
+		s.queue.AddAfter(key, later.after)
+	default:
+		s.Log.V(4).Info("will try again", "resource", s.Resource.Resource, "object", key, "error", err.Error())
+		s.queue.AddRateLimited(key)
+	}
+}
+
+// slim drops what is never looked at from cached objects. Of somebody else's copies only the marks matter.
+func (s *Syncer) slim(o any) (any, error) {
+	u, ok := o.(*unstructured.Unstructured)
+	if ok {
+		u.SetManagedFields(nil)
+	}
+	return o, nil
+}

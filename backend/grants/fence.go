@@ -3,12 +3,14 @@
 package grants
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,30 +27,50 @@ func (in Input) NeedsFence() bool {
 	return in.InformerScope == kubebindv1alpha2.ClusterScope && len(in.clusterScoped()) > 0
 }
 
-// Stands tells whether the fence is in force, given the policy and the binding of it that are there (nil for absent
-// ones), and if not how long that will take.
-func (in Input) Stands(
-	policy *admissionregistrationv1.ValidatingAdmissionPolicy,
-	binding *admissionregistrationv1.ValidatingAdmissionPolicyBinding,
-	now time.Time,
-) (bool, time.Duration) {
+// Fence is what is there of an export's fence; nil is absent.
+type Fence struct {
+	Policy  *admissionregistrationv1.ValidatingAdmissionPolicy
+	Binding *admissionregistrationv1.ValidatingAdmissionPolicyBinding
+}
+
+// ReadFence reads the fence of an export.
+func ReadFence(ctx context.Context, reader client.Reader, in Input) (Fence, error) {
+	if !in.NeedsFence() {
+		return Fence{}, nil
+	}
+	key := client.ObjectKey{Name: clusterName(in.Export)}
+	var out Fence
+	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{}
+	if err := reader.Get(ctx, key, policy); err == nil {
+		out.Policy = policy
+	} else if !apierrors.IsNotFound(err) {
+		return Fence{}, fmt.Errorf("reading the admission policy: %w", err)
+	}
+	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
+	if err := reader.Get(ctx, key, binding); err == nil {
+		out.Binding = binding
+	} else if !apierrors.IsNotFound(err) {
+		return Fence{}, fmt.Errorf("reading the binding of the admission policy: %w", err)
+	}
+	return out, nil
+}
+
+// Stands tells whether the fence that is there is the right one and in force, and if not how long that will take.
+func (in Input) Stands(have Fence, now time.Time) (bool, time.Duration) {
 	want := fence(in)
 	if len(want) == 0 {
 		return true, 0
 	}
-	if policy == nil || binding == nil || !same(want[0], policy) || !same(want[1], binding) {
+	if have.Policy == nil || have.Binding == nil || !same(want[0], have.Policy) || !same(want[1], have.Binding) {
 		return false, SettleTime
 	}
-	newest := policy.CreationTimestamp.Time
-	if binding.CreationTimestamp.After(newest) {
-		newest = binding.CreationTimestamp.Time
+	newest := have.Policy.CreationTimestamp.Time
+	if have.Binding.CreationTimestamp.After(newest) {
+		newest = have.Binding.CreationTimestamp.Time
 	}
 	wait := SettleTime - now.Sub(newest)
 	return wait <= 0, max(wait, 0)
 }
-
-// FenceName returns the name of the export's ValidatingAdmissionPolicy and its binding.
-func (in Input) FenceName() string { return clusterName(in.Export) }
 
 // fence has every field set that the API server would default, so that it can be compared with what is there.
 func fence(in Input) []client.Object {
@@ -56,7 +78,7 @@ func fence(in Input) []client.Object {
 		return nil
 	}
 	user := fmt.Sprintf("system:serviceaccount:%s:%s", in.Export.Namespace, kubebindv1alpha2.BinderName)
-	meta := in.meta("", in.FenceName())
+	meta := in.meta("", clusterName(in.Export))
 	return []client.Object{
 		&admissionregistrationv1.ValidatingAdmissionPolicy{
 			ObjectMeta: meta,

@@ -191,15 +191,21 @@ func (r *runner[E, T]) gone(ctx context.Context, scope Scope, key types.Namespac
 // would wake it up again at once.
 func (r *runner[E, T]) ownEvents() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		before, after := e.ObjectOld, e.ObjectNew
-		if before.GetGeneration() != after.GetGeneration() ||
-			before.GetUID() != after.GetUID() ||
-			!before.GetDeletionTimestamp().Equal(after.GetDeletionTimestamp()) ||
-			!equality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels()) ||
-			!equality.Semantic.DeepEqual(before.GetAnnotations(), after.GetAnnotations()) ||
-			!equality.Semantic.DeepEqual(before.GetOwnerReferences(), after.GetOwnerReferences()) {
-			return true
-		}
-		return r.Changed != nil && r.Changed(before.(T), after.(T))
+		return beyondStatus(e) || r.Changed != nil && r.Changed(e.ObjectOld.(T), e.ObjectNew.(T))
 	}}
+}
+
+// IgnoreStatus drops updates of nothing but the status, of kinds whose generation counts changes of the spec.
+func IgnoreStatus() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: beyondStatus}
+}
+
+func beyondStatus(e event.UpdateEvent) bool {
+	before, after := e.ObjectOld, e.ObjectNew
+	return before.GetGeneration() != after.GetGeneration() ||
+		before.GetUID() != after.GetUID() ||
+		!before.GetDeletionTimestamp().Equal(after.GetDeletionTimestamp()) ||
+		!equality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels()) ||
+		!equality.Semantic.DeepEqual(before.GetAnnotations(), after.GetAnnotations()) ||
+		!equality.Semantic.DeepEqual(before.GetOwnerReferences(), after.GetOwnerReferences())
 }

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clusterbinding
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend/loop"
+	"kube-bind.io/kube-bind/providers"
+)
+
+// Register adds the controller to the manager.
+//
+// +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings/status,verbs=get;patch;update
+// +kubebuilder:rbac:groups="",resources=secrets;serviceaccounts,verbs=get;list;watch
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch
+func Register(mgr mcmanager.Manager, tenancy providers.Tenancy) error {
+	r := &reconciler{tenancy: tenancy, now: time.Now}
+	c := loop.Controller[*kubebindv1alpha2.ClusterBinding]{
+		Name:      "clusterbinding",
+		Reconcile: r.reconcile,
+		Fail:      showError,
+		Ready:     loop.ReadyOf[*kubebindv1alpha2.ClusterBinding],
+		Changed:   beats,
+	}
+	for _, part := range []client.Object{&corev1.Secret{}, &corev1.ServiceAccount{}, &rbacv1.Role{}, &rbacv1.RoleBinding{}} {
+		c.Watches = append(c.Watches, loop.Watch{Object: part, Keys: loop.Keyed(placeOf)})
+	}
+	return loop.Register(mgr, c)
+}
+
+type reconciler struct {
+	tenancy providers.Tenancy
+	now     func() time.Time
+}
+
+func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, binding *kubebindv1alpha2.ClusterBinding) (time.Duration, error) {
+	if !binding.DeletionTimestamp.IsZero() {
+		return 0, nil
+	}
+	condition, again := health(&binding.Status, r.now())
+	report(binding, condition)
+	_, err := r.tenancy.Repair(ctx, providers.Place{Cluster: scope.Cluster, Namespace: binding.Namespace})
+	if notReady, ok := errors.AsType[*providers.NotReadyError](err); ok {
+		return notReady.RetryAfter, nil
+	}
+	if foreign, ok := errors.AsType[*providers.ForeignError](err); ok {
+		return 0, loop.Block(kubebindv1alpha2.ReasonError, "this is no place of a consumer: %s", foreign)
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return 0, fmt.Errorf("repairing the place: %w", err)
+	}
+	return again, nil
+}
+
+func showError(binding *kubebindv1alpha2.ClusterBinding, reason, message string) {
+	report(binding, unhealthy(reason, kubebindv1alpha2.SeverityWarning, message))
+}
+
+// placeOf returns the ClusterBinding of the place that an object is part of.
+func placeOf(obj client.Object) (types.NamespacedName, bool) {
+	ours := obj.GetLabels()[kubebindv1alpha2.ContractNamespaceLabel] == obj.GetNamespace()
+	part := obj.GetName() == kubebindv1alpha2.BinderName || obj.GetName() == kubebindv1alpha2.KubeconfigSecretName
+	return types.NamespacedName{Namespace: obj.GetNamespace(), Name: kubebindv1alpha2.ClusterBindingName}, ours && part
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clusterbinding
+
+import (
+	"fmt"
+	"time"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+)
+
+const (
+	// patience is after how many intervals without heartbeat a consumer is taken for gone.
+	patience = 2
+	// drift is how far in the future a heartbeat may be: clocks differ a little.
+	drift = 10 * time.Second
+)
+
+// health judges the heartbeats of a consumer, and says when to look again; 0 when only a heartbeat changes anything.
+func health(status *kubebindv1alpha2.ClusterBindingStatus, now time.Time) (kubebindv1alpha2.Condition, time.Duration) {
+	if status.LastHeartbeatTime.IsZero() {
+		return unhealthy(kubebindv1alpha2.ReasonFirstHeartbeatPending, kubebindv1alpha2.SeverityInfo,
+			"the consumer's konnector has not reported yet"), 0
+	}
+	if status.HeartbeatInterval == nil || status.HeartbeatInterval.Duration <= 0 {
+		return unhealthy(kubebindv1alpha2.ReasonHeartbeatIntervalMissing, kubebindv1alpha2.SeverityInfo,
+			"the konnector does not say how often it reports"), 0
+	}
+	last, interval := status.LastHeartbeatTime.Time, status.HeartbeatInterval.Duration
+	if ahead := last.Sub(now); ahead > drift {
+		return unhealthy(kubebindv1alpha2.ReasonHeartbeatTimeDrift, kubebindv1alpha2.SeverityWarning,
+			fmt.Sprintf("the last heartbeat is from %s, which is in the future: the clocks of consumer and provider differ", last.UTC().Format(time.RFC3339))), ahead - drift
+	}
+	if left := last.Add(patience * interval).Sub(now); left > 0 {
+		// A little later, so that it is not too early by the rounding of a timestamp.
+		return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionHealthy), left + time.Second
+	}
+	return unhealthy(kubebindv1alpha2.ReasonHeartbeatTimeout, kubebindv1alpha2.SeverityError,
+		fmt.Sprintf("the last heartbeat was at %s, and one was due every %s", last.UTC().Format(time.RFC3339), interval)), 0
+}
+
+func unhealthy(reason string, severity kubebindv1alpha2.ConditionSeverity, message string) kubebindv1alpha2.Condition {
+	return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionHealthy, reason, severity, message)
+}
+
+// report writes a condition into the status of a ClusterBinding. Conditions of the konnector stay as they are.
+func report(binding *kubebindv1alpha2.ClusterBinding, condition kubebindv1alpha2.Condition) {
+	kubebindv1alpha2.SetCondition(&binding.Status.Conditions, condition)
+	kubebindv1alpha2.SetSummary(&binding.Status.Conditions)
+}
+
+// beats tells whether an update of the status brings another heartbeat.
+func beats(before, after *kubebindv1alpha2.ClusterBinding) bool {
+	a, b := before.Status, after.Status
+	return !a.LastHeartbeatTime.Equal(b.LastHeartbeatTime) ||
+		(a.HeartbeatInterval == nil) != (b.HeartbeatInterval == nil) ||
+		a.HeartbeatInterval != nil && *a.HeartbeatInterval != *b.HeartbeatInterval
+}

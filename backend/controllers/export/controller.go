@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package export
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend/catalog"
+	"kube-bind.io/kube-bind/backend/grants"
+	"kube-bind.io/kube-bind/backend/loop"
+	"kube-bind.io/kube-bind/backend/source"
+)
+
+// Register adds the controller to the manager. Every export is looked at again after resync at the latest.
+//
+// +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexports,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexports/status,verbs=get;patch;update
+// +kubebuilder:rbac:groups=kube-bind.io,resources=boundschemas,verbs=get;list;watch;create;update
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings;clusterroles;clusterrolebindings,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,verbs=get;list;watch;create;update;delete
+func Register(mgr mcmanager.Manager, resync time.Duration) error {
+	r := &reconciler{resync: resync, now: time.Now}
+	c := loop.Controller[*kubebindv1alpha2.APIServiceExport]{
+		Name:      "export",
+		Reconcile: r.reconcile,
+		Gone:      gone,
+		Fail:      showError,
+		Ready:     loop.ReadyOf[*kubebindv1alpha2.APIServiceExport],
+		Watches: []loop.Watch{
+			{Object: &kubebindv1alpha2.BoundSchema{}, Keys: sharersOf, Filter: loop.IgnoreStatus()},
+			{Object: &apiextensionsv1.CustomResourceDefinition{}, Keys: usersOf},
+			{Object: &corev1.Namespace{}, Keys: inPlaceOf},
+		},
+	}
+	for _, granted := range []client.Object{
+		&rbacv1.Role{}, &rbacv1.RoleBinding{}, &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{},
+		&admissionregistrationv1.ValidatingAdmissionPolicy{}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{},
+	} {
+		c.Watches = append(c.Watches, loop.Watch{Object: granted, Keys: loop.Keyed(grants.ExportOf)})
+	}
+	return loop.Register(mgr, c)
+}
+
+type reconciler struct {
+	resync time.Duration
+	now    func() time.Time
+}
+
+func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, export *kubebindv1alpha2.APIServiceExport) (time.Duration, error) {
+	if !export.DeletionTimestamp.IsZero() {
+		return 0, nil
+	}
+	ending, err := placeEnds(ctx, scope, export.Namespace)
+	if err != nil || ending {
+		return 0, err
+	}
+	schemas, refusal, err := r.keepSchemas(ctx, scope, export)
+	if err != nil {
+		return 0, err
+	}
+	fenceIn, err := r.keepGrants(ctx, scope, export, schemas)
+	if err != nil {
+		return 0, err
+	}
+	if err := annotate(ctx, scope, export, exportHash(schemas)); err != nil {
+		return 0, err
+	}
+	report(export, inSync(refusal, fenceIn))
+	if fenceIn > 0 {
+		return fenceIn, nil
+	}
+	return r.resync, nil
+}
+
+// gone takes the rights of an export away that is no more. That it is no more is asked of the server.
+func gone(ctx context.Context, scope loop.Scope, key types.NamespacedName) error {
+	err := scope.Live.Get(ctx, key, &kubebindv1alpha2.APIServiceExport{})
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	return grants.Prune(ctx, scope, key, nil)
+}
+
+// keepSchemas makes the BoundSchemas what they should be, and returns those that are there.
+func (r *reconciler) keepSchemas(ctx context.Context, scope loop.Scope, export *kubebindv1alpha2.APIServiceExport) ([]kubebindv1alpha2.BoundSchema, *catalog.Refusal, error) {
+	sources, err := source.Find(ctx, scope, export.Spec.Resources)
+	if err != nil {
+		return nil, nil, err
+	}
+	terms := catalog.Terms{InformerScope: export.Spec.InformerScope, Isolation: export.Spec.Isolation}
+	var first *catalog.Refusal
+	var out []kubebindv1alpha2.BoundSchema
+	for _, resource := range export.Spec.Resources {
+		f := schemaFacts{export: export}
+		if f.have, err = boundSchema(ctx, scope, export.Namespace, resource.ResourceGroupName()); err != nil {
+			return nil, nil, err
+		}
+		var found []kubebindv1alpha2.BoundSchema
+		if found, f.refusal = terms.Schemas([]kubebindv1alpha2.ExportedResource{resource}, sources); f.refusal == nil {
+			f.source = &found[0]
+		}
+		d := decideSchema(f)
+		if first == nil {
+			first = d.refusal
+		}
+		if d.want == nil {
+			continue
+		}
+		if err := writeSchema(ctx, scope, f, d); err != nil {
+			return nil, nil, err
+		}
+		out = append(out, *d.want)
+	}
+	return out, first, nil
+}
+
+func writeSchema(ctx context.Context, scope loop.Scope, f schemaFacts, d schemaDecision) error {
+	if !d.write {
+		return nil
+	}
+	var err error
+	if f.have == nil {
+		err = scope.Create(ctx, d.want)
+	} else {
+		err = scope.Update(ctx, d.want)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the BoundSchema %s: %w", d.want.Name, err)
+	}
+	return nil
+}
+
+// keepGrants gives the consumer its rights and no more, and returns how long it takes until they are complete.
+func (r *reconciler) keepGrants(ctx context.Context, scope loop.Scope, export *kubebindv1alpha2.APIServiceExport, schemas []kubebindv1alpha2.BoundSchema) (time.Duration, error) {
+	key := client.ObjectKeyFromObject(export)
+	var namespaces corev1.NamespaceList
+	if err := scope.List(ctx, &namespaces, client.MatchingLabels{kubebindv1alpha2.ContractNamespaceLabel: export.Namespace}); err != nil {
+		return 0, fmt.Errorf("listing the consumer's namespaces: %w", err)
+	}
+	in := grants.Input{
+		Export:            key,
+		InformerScope:     export.Spec.InformerScope,
+		Isolation:         export.Spec.Isolation,
+		Resources:         grants.Resources(export.Spec.Isolation, schemas),
+		ServiceNamespaces: serviceNamespaces(export.Namespace, namespaces.Items),
+	}
+	fence, err := grants.ReadFence(ctx, scope, in)
+	if err != nil {
+		return 0, err
+	}
+	var wait time.Duration
+	in.Fenced, wait = in.Stands(fence, r.now())
+	return wait, grants.Apply(ctx, scope, key, grants.Desired(in))
+}
+
+// annotate puts the hash of the schemas on the export: upstream's konnectors wake up from that.
+func annotate(ctx context.Context, scope loop.Scope, export *kubebindv1alpha2.APIServiceExport, hash string) error {
+	if export.Annotations[kubebindv1alpha2.SourceSpecHashAnnotation] == hash {
+		return nil
+	}
+	changed := export.DeepCopy()
+	if changed.Annotations == nil {
+		changed.Annotations = map[string]string{}
+	}
+	changed.Annotations[kubebindv1alpha2.SourceSpecHashAnnotation] = hash
+	patch := client.MergeFromWithOptions(export.DeepCopy(), client.MergeFromWithOptimisticLock{})
+	if err := scope.Patch(ctx, changed, patch); err != nil {
+		return fmt.Errorf("writing the hash of the schemas: %w", err)
+	}
+	export.ObjectMeta = changed.ObjectMeta
+	return nil
+}
+
+func showError(export *kubebindv1alpha2.APIServiceExport, reason, message string) {
+	report(export, kubebindv1alpha2.FalseCondition(
+		kubebindv1alpha2.ConditionProviderInSync, reason, kubebindv1alpha2.SeverityWarning, message))
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package export
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend/loop"
+	"kube-bind.io/kube-bind/backend/source"
+)
+
+// placeEnds tells whether the contract namespace is being deleted: nothing is given to the consumer any more then.
+func placeEnds(ctx context.Context, scope loop.Scope, namespace string) (bool, error) {
+	ns := &corev1.Namespace{}
+	if err := scope.Get(ctx, client.ObjectKey{Name: namespace}, ns); apierrors.IsNotFound(err) {
+		return true, nil
+	} else if err != nil {
+		return false, fmt.Errorf("reading the contract namespace: %w", err)
+	}
+	return !ns.DeletionTimestamp.IsZero(), nil
+}
+
+// boundSchema returns a BoundSchema, or nil if there is none.
+func boundSchema(ctx context.Context, scope loop.Scope, namespace, name string) (*kubebindv1alpha2.BoundSchema, error) {
+	out := &kubebindv1alpha2.BoundSchema{}
+	if err := scope.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, out); apierrors.IsNotFound(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("reading the BoundSchema %s: %w", name, err)
+	}
+	return out, nil
+}
+
+// usersOf returns the exports of the resource of a CRD, of all consumers.
+func usersOf(ctx context.Context, scope loop.Scope, crd client.Object) ([]types.NamespacedName, error) {
+	return exports(ctx, scope, func(e *kubebindv1alpha2.APIServiceExport) bool { return source.Uses(e.Spec.Resources, crd) })
+}
+
+// sharersOf returns the exports of the consumer that has a BoundSchema which are for its resource.
+func sharersOf(ctx context.Context, scope loop.Scope, schema client.Object) ([]types.NamespacedName, error) {
+	return exports(ctx, scope, func(e *kubebindv1alpha2.APIServiceExport) bool {
+		for _, r := range e.Spec.Resources {
+			if r.ResourceGroupName() == schema.GetName() {
+				return true
+			}
+		}
+		return false
+	}, client.InNamespace(schema.GetNamespace()))
+}
+
+// inPlaceOf returns the exports of the consumer that a provider namespace was made for.
+func inPlaceOf(ctx context.Context, scope loop.Scope, namespace client.Object) ([]types.NamespacedName, error) {
+	contract, _, found := strings.Cut(namespace.GetAnnotations()[kubebindv1alpha2.APIServiceNamespaceAnnotation], "/")
+	if !found {
+		return nil, nil
+	}
+	return exports(ctx, scope, func(*kubebindv1alpha2.APIServiceExport) bool { return true }, client.InNamespace(contract))
+}
+
+func exports(ctx context.Context, scope loop.Scope, wanted func(*kubebindv1alpha2.APIServiceExport) bool, opts ...client.ListOption) ([]types.NamespacedName, error) {
+	var list kubebindv1alpha2.APIServiceExportList
+	if err := scope.List(ctx, &list, opts...); err != nil {
+		return nil, fmt.Errorf("listing exports: %w", err)
+	}
+	var out []types.NamespacedName
+	for i := range list.Items {
+		if wanted(&list.Items[i]) {
+			out = append(out, client.ObjectKeyFromObject(&list.Items[i]))
+		}
+	}
+	return out, nil
+}

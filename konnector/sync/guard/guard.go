@@ -31,8 +31,8 @@ type View struct {
 	ProviderUID types.UID
 	// ProviderTerminating says that this copy has a deletion timestamp.
 	ProviderTerminating bool
-	// NoTarget says that the provider was not looked at, because the object has no place there now. What was written to
-	// the place it had will not be shown any more.
+	// NoTarget says that the provider was not looked at, because the object has no place there now. Then own writes to the
+	// provider do not count, but they are remembered: the place may come back, with a cache that is still behind.
 	NoTarget bool
 }
 
@@ -86,22 +86,38 @@ func (g *Guard) Released(key types.NamespacedName, uid types.UID) {
 func (g *Guard) Fresh(key types.NamespacedName, view View) bool {
 	fresh := false
 	g.change(key, func(m *memory) {
-		if seen(view.ConsumerRV, m.consumer) {
-			m.consumer = ""
+		m.seeConsumer(view)
+		if view.NoTarget {
+			fresh = m.consumer == "" && m.released == ""
+			if view.ConsumerUID == "" && fresh {
+				*m = memory{} // there is no finalizer to release early, so nothing is worth remembering
+			}
+			return
 		}
-		if view.NoTarget || seen(view.ProviderRV, m.provider) {
-			m.provider = ""
-		}
-		// Both were planned on a view that had the object, so a view without it is a newer one.
-		if m.released != view.ConsumerUID {
-			m.released = ""
-		}
-		if view.NoTarget || m.deleted != view.ProviderUID || view.ProviderTerminating {
-			m.deleted = ""
-		}
+		m.seeProvider(view)
 		fresh = *m == memory{}
 	})
 	return fresh
+}
+
+// seeConsumer, like seeProvider, knows that a released or deleted object was in the view that this was planned on: a
+// view without it is a newer one.
+func (m *memory) seeConsumer(view View) {
+	if seen(view.ConsumerRV, m.consumer) {
+		m.consumer = ""
+	}
+	if m.released != view.ConsumerUID {
+		m.released = ""
+	}
+}
+
+func (m *memory) seeProvider(view View) {
+	if seen(view.ProviderRV, m.provider) {
+		m.provider = ""
+	}
+	if m.deleted != view.ProviderUID || view.ProviderTerminating {
+		m.deleted = ""
+	}
 }
 
 // Forget forgets the writes to the objects of this key.

@@ -83,6 +83,18 @@ func TestFresh(t *testing.T) {
 			remember: func(g *Guard) { g.Released(key, "u1") },
 			view:     View{ConsumerUID: "u2"}, fresh: true,
 		},
+		"without a target, writes to the provider do not count but stay": {
+			remember: func(g *Guard) { g.Wrote(key, Provider, "10"); g.Deleted(key, "u1") },
+			view:     View{ConsumerUID: "c1", NoTarget: true}, fresh: true, left: 1,
+		},
+		"without a target, writes to the consumer count": {
+			remember: func(g *Guard) { g.Wrote(key, Consumer, "10") },
+			view:     View{ConsumerRV: "9", ConsumerUID: "c1", NoTarget: true}, left: 1,
+		},
+		"without a target and without an object, nothing stays": {
+			remember: func(g *Guard) { g.Wrote(key, Provider, "10"); g.Deleted(key, "u1") },
+			view:     View{ConsumerRV: "9", NoTarget: true}, fresh: true,
+		},
 		"another key's writes do not count": {
 			remember: func(g *Guard) { g.Wrote(types.NamespacedName{Namespace: "ns", Name: "b"}, Consumer, "10") },
 			view:     View{ConsumerRV: "1"}, fresh: true, left: 1,

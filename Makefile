@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+BIN := $(CURDIR)/bin
+
+CONTROLLER_GEN := bin/controller-gen-v0.21.0
+GOLANGCI_LINT := bin/golangci-lint-v2.15.0
+GOTESTSUM := bin/gotestsum-v1.13.0
+
+# The version that kube-apiserver tells its clients; the modules carry none of their own.
+version = $(shell awk '$$1 == "$(2)" { print $$2; exit }' hack/tools/$(1)/go.mod)
+KUBE_LDFLAGS = -X k8s.io/component-base/version.gitVersion=$(call version,kube,k8s.io/kubernetes)
+
+export KUBE_BIND_BIN := $(BIN)
+
+##@ To begin with
+
+.PHONY: help
+help: ## Show this help.
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: tools build ## Bind an API between two control planes and sync an object both ways. KEEP=1 leaves them running.
+	@go build -o bin/demo ./hack/demo
+	@bin/demo $(if $(KEEP),--keep)
+
+.PHONY: build
+build: ## Build kube-bind-backend, konnector and kubectl-bind into bin/.
+	@mkdir -p bin
+	go build -o bin/ ./cmd/...
+
+##@ Tests
+
+.PHONY: test
+test: test-unit test-e2e ## Run all tests.
+
+.PHONY: test-unit
+test-unit: tools $(GOTESTSUM) ## Run the tests of single packages; those that need one start real API servers.
+	@packages=$$(go list ./... | grep -v /test/e2e); \
+	$(GOTESTSUM) --format=standard-quiet -- -count=1 -p=2 -timeout=10m $$packages
+
+.PHONY: test-e2e
+test-e2e: tools build $(GOTESTSUM) ## Run the shipped binaries against two control planes.
+	@$(GOTESTSUM) --format=standard-quiet -- -count=1 -p=1 -timeout=20m ./test/e2e/...
+
+.PHONY: bench
+bench: tools build ## Measure the konnector against the raw floor; prints a table and writes bench.json.
+	@go build -o bin/bench ./test/bench
+	@bin/bench --out=bench.json
+
+##@ Code
+
+.PHONY: generate
+generate: $(CONTROLLER_GEN) ## Write deepcopy functions and deploy/crds anew from the types in apis.
+	@hack/generate.sh $(CONTROLLER_GEN) .
+
+.PHONY: verify
+verify: $(CONTROLLER_GEN) ## Look whether generated files, go.mod and formatting are current; changes nothing.
+	@hack/verify.sh $(CONTROLLER_GEN)
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Run go vet and golangci-lint on every module with code.
+	@hack/lint.sh $(GOLANGCI_LINT)
+
+##@ Tools, built from source into bin/ when their go.mod has changed
+
+.PHONY: tools
+tools: bin/etcd bin/kube-apiserver bin/kube-controller-manager bin/kubectl ## Build etcd, kube-apiserver, kube-controller-manager and kubectl.
+
+.PHONY: tools-kcp
+tools-kcp: bin/kcp ## Build kcp.
+
+# go build leaves a file that is current as it is; touch tells make so.
+bin/etcd: hack/tools/etcd/go.mod
+	@echo "building $@: takes about 35 s the first time"
+	@go build -C hack/tools/etcd -o $(BIN)/etcd go.etcd.io/etcd/server/v3
+	@touch $@
+
+bin/kube-apiserver: hack/tools/kube/go.mod
+	@echo "building $@: takes 2.5 to 5 min the first time"
+	@go build -C hack/tools/kube -ldflags "$(KUBE_LDFLAGS)" -o $(BIN)/kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
+	@touch $@
+
+bin/kube-controller-manager: hack/tools/kube/go.mod
+	@echo "building $@: takes about 1 min the first time"
+	@go build -C hack/tools/kube -ldflags "$(KUBE_LDFLAGS)" -o $(BIN)/kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager
+	@touch $@
+
+bin/kubectl: hack/tools/kube/go.mod
+	@echo "building $@: takes about 1 min the first time"
+	@go build -C hack/tools/kube -ldflags "$(KUBE_LDFLAGS)" -o $(BIN)/kubectl k8s.io/kubernetes/cmd/kubectl
+	@touch $@
+
+# Some of kcp's modules are unknown to the public checksum database; its go.sum vouches for them.
+bin/kcp: hack/tools/kcp/go.mod
+	@echo "building $@: takes about 6 min the first time"
+	@GONOSUMDB='github.com/kcp-dev/*' go build -C hack/tools/kcp -o $(BIN)/kcp github.com/kcp-dev/kcp/cmd/kcp
+	@touch $@
+
+$(CONTROLLER_GEN):
+	@hack/install.sh $@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(GOLANGCI_LINT):
+	@hack/install.sh $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(GOTESTSUM):
+	@hack/install.sh $@ gotest.tools/gotestsum

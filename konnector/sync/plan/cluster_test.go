@@ -136,7 +136,10 @@ func (c *clusters) delete(a Action) error {
 
 // apply is server-side apply by a manager that owns what it applied last; all lists are atomic.
 func (c *clusters) apply(a Action) error {
-	want := c.stored(a.Object.Object).(map[string]any)
+	want, ok := c.stored(a.Object.Object).(map[string]any)
+	if !ok {
+		return fmt.Errorf("object of %s cannot be sent", a.Kind)
+	}
 	unstructured.RemoveNestedField(want, "metadata", "uid")
 	live := c.provider.DeepCopy()
 	removeOwned(live.Object, c.applied, want)

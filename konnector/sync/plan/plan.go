@@ -60,12 +60,12 @@ type Input struct {
 //	consumer                    provider          target   plan
 //	absent                      ours              any      Delete (an orphan); terminating: wait
 //	absent                      absent, not ours  any      nothing
-//	terminating, not finalized  any               any      nothing
+//	terminating, not finalized  whatever          any      nothing
 //	terminating                 ours              any      Delete; terminating: wait
 //	terminating                 absent, not ours  Pending  Report; wait
 //	terminating                 absent, not ours  else     RemoveFinalizer
-//	live                        any               Pending  Report
-//	live                        any               Refused  Report
+//	live                        whatever          Pending  Report
+//	live                        whatever          Refused  Report
 //	live                        not ours          Ready    Report
 //	live                        absent            Ready    AddFinalizer*, Create
 //	live                        ours, terminating Ready    AddFinalizer*; wait

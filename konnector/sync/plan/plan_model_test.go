@@ -24,6 +24,7 @@ func nothing() world {
 // The variants with flaws show that the model finds what it is for, and why the syncer is as it is: informers start only
 // after the lease is won (warm standby), and the provider is asked after a write whose answer did not come (lost answers).
 func TestModel(t *testing.T) {
+	t.Parallel()
 	const sound, flawed = true, false
 	t.Logf("%-44s %8s %6s %8s %6s %6s %7s %7s %7s", "variant", "worlds", "early", "foreign", "leaks", "stuck", "wasted", "simple", "rounds")
 	for _, tt := range []struct {

@@ -24,6 +24,7 @@ const pairs = 120_000
 // TestProperties plans for generated pairs of objects until nothing is left to write, and looks at every plan on the way.
 // PLAN_SEED repeats a run.
 func TestProperties(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("PLAN_SEED"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)

@@ -73,7 +73,9 @@ func reconcileCollection(ctx context.Context, scope loop.Scope, collection *kube
 }
 
 func showError(condition string) func(*kubebindv1alpha2.APIServiceExportTemplate, string, string) {
-	return func(t *kubebindv1alpha2.APIServiceExportTemplate, reason, message string) { show(t, condition, reason, message) }
+	return func(t *kubebindv1alpha2.APIServiceExportTemplate, reason, message string) {
+		show(t, condition, reason, message)
+	}
 }
 
 func show(obj kubebindv1alpha2.Conditioned, condition, reason, message string) {

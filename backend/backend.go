@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend/catalog"
+	"kube-bind.io/kube-bind/backend/controllers/bindrequest"
+	"kube-bind.io/kube-bind/backend/controllers/clusterbinding"
+	"kube-bind.io/kube-bind/backend/controllers/export"
+	"kube-bind.io/kube-bind/backend/controllers/exportrequest"
+	"kube-bind.io/kube-bind/backend/controllers/namespace"
+	"kube-bind.io/kube-bind/backend/controllers/template"
+	"kube-bind.io/kube-bind/deploy/crds"
+	"kube-bind.io/kube-bind/providers"
+	"kube-bind.io/kube-bind/providers/credential"
+	"kube-bind.io/kube-bind/providers/kube"
+)
+
+// Backend serves one provider.
+type Backend struct {
+	opts    Options
+	manager mcmanager.Manager
+}
+
+// New completes and validates the options and puts a backend together. It fails on bad options; it does not talk to the
+// cluster yet.
+func New(opts Options) (*Backend, error) {
+	if err := errors.Join(opts.Complete(), opts.Validate()); err != nil {
+		return nil, fmt.Errorf("bad options: %w", err)
+	}
+	local, err := newManager(opts)
+	if err != nil {
+		return nil, fmt.Errorf("making the manager: %w", err)
+	}
+	provider, err := newProvider(local, opts)
+	if err != nil {
+		return nil, fmt.Errorf("making the provider: %w", err)
+	}
+	mgr, err := mcmanager.WithMultiCluster(local, provider)
+	if err != nil {
+		return nil, fmt.Errorf("making the multi-cluster manager: %w", err)
+	}
+	if err := register(mgr, provider, opts); err != nil {
+		return nil, err
+	}
+	return &Backend{opts: opts, manager: mgr}, nil
+}
+
+// Run works until ctx ends, and returns nil then. It fails when the CRDs cannot be installed, when the manager or one of
+// its controllers fails, and when the lease is lost: another replica works then, and the process must end.
+func (b *Backend) Run(ctx context.Context) error {
+	if b.opts.InstallCRDs {
+		if err := b.installCRDs(ctx); err != nil {
+			return err
+		}
+	}
+	if err := b.manager.Start(ctx); err != nil {
+		return fmt.Errorf("running the controllers: %w", err)
+	}
+	return nil
+}
+
+func (b *Backend) installCRDs(ctx context.Context) error {
+	wanted, err := crds.Provider()
+	if err != nil {
+		return fmt.Errorf("reading kube-bind's CRDs: %w", err)
+	}
+	c, err := client.New(b.opts.Config, client.Options{Scheme: b.manager.GetLocalManager().GetScheme()})
+	if err != nil {
+		return fmt.Errorf("making a client for the CRDs: %w", err)
+	}
+	return crds.Install(ctx, c, wanted)
+}
+
+// NewScheme returns a scheme of all kinds that the backend works with.
+func NewScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	return scheme, errors.Join(
+		clientgoscheme.AddToScheme(scheme),
+		apiextensionsv1.AddToScheme(scheme),
+		kubebindv1alpha2.AddToScheme(scheme),
+	)
+}
+
+func newManager(opts Options) (ctrl.Manager, error) {
+	scheme, err := NewScheme()
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(opts.Config, ctrl.Options{
+		Scheme:                  scheme,
+		Logger:                  opts.Logger,
+		Cache:                   cacheOptions(),
+		Metrics:                 server.Options{BindAddress: opts.MetricsAddress},
+		HealthProbeBindAddress:  opts.HealthAddress,
+		LeaderElection:          opts.LeaderElect,
+		LeaderElectionID:        opts.LeaseName,
+		LeaderElectionNamespace: opts.LeaseNamespace,
+		// Run returns when the manager has stopped, and nothing works on after that.
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return mgr, errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))
+}
+
+// newProvider makes the provider that the options name. A plain cluster is the manager's own: its cache is used, and no
+// second one made.
+func newProvider(local ctrl.Manager, opts Options) (providers.Provider, error) {
+	return kube.New(local, kube.Options{
+		NamespacePrefix: opts.NamespacePrefix,
+		PrettyName:      opts.PrettyName,
+		External: credential.External{
+			Address: opts.ExternalAddress, CA: opts.externalCA, ServerName: opts.ExternalServerName,
+		},
+	})
+}
+
+func register(mgr mcmanager.Manager, tenancy providers.Tenancy, opts Options) error {
+	terms := catalog.Terms{InformerScope: opts.ConsumerScope, Isolation: opts.Isolation}
+	return errors.Join(
+		template.Register(mgr, terms),
+		bindrequest.Register(mgr, tenancy),
+		exportrequest.Register(mgr, terms),
+		export.Register(mgr, opts.SchemaSyncInterval),
+		namespace.Register(mgr, opts.Isolation, opts.NamespacePrefix),
+		clusterbinding.Register(mgr, tenancy),
+	)
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bindrequest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend/catalog"
+	"kube-bind.io/kube-bind/backend/loop"
+	"kube-bind.io/kube-bind/providers"
+)
+
+// Register adds the controller to the manager.
+//
+// +kubebuilder:rbac:groups=kube-bind.io,resources=bindableresourcesrequests,verbs=get;list;watch;delete
+// +kubebuilder:rbac:groups=kube-bind.io,resources=bindableresourcesrequests/status,verbs=get;patch;update
+// +kubebuilder:rbac:groups=kube-bind.io,resources=bindableresourcesrequests/finalizers,verbs=update
+// +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexporttemplates,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexportrequests,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;update
+func Register(mgr mcmanager.Manager, tenancy providers.Tenancy) error {
+	r := &reconciler{tenancy: tenancy, now: time.Now}
+	return loop.Register(mgr, loop.Controller[*kubebindv1alpha2.BindableResourcesRequest]{
+		Name:      "bindrequest",
+		Reconcile: r.reconcile,
+		Fail:      r.showError,
+		Ready:     readiness,
+		Watches: []loop.Watch{
+			{Object: &kubebindv1alpha2.APIServiceExportRequest{}, Keys: askersOf},
+			{Object: &corev1.Namespace{}, Keys: waiters},
+		},
+	})
+}
+
+type reconciler struct {
+	tenancy providers.Tenancy
+	now     func() time.Time
+}
+
+func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest) (time.Duration, error) {
+	if !request.DeletionTimestamp.IsZero() {
+		return 0, nil
+	}
+	if finished, expires, left := expiry(request, r.now()); finished {
+		if expires && left <= 0 {
+			return 0, expire(ctx, scope, request)
+		}
+		return left, nil
+	}
+	v, err := r.serve(ctx, scope, request)
+	if err != nil {
+		return 0, err
+	}
+	report(request, v, r.now())
+	if _, _, left := expiry(request, r.now()); left > 0 {
+		return left, nil
+	}
+	return v.again, nil
+}
+
+// serve goes through the steps of a bind as far as they go today.
+func (r *reconciler) serve(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest) (verdict, error) {
+	template, v, err := findTemplate(ctx, scope, request)
+	if err != nil || !v.proceed() {
+		return v, err
+	}
+	if v, err := checkSecret(ctx, scope, request); err != nil || !v.proceed() {
+		return v, err
+	}
+	place, err := r.tenancy.Place(ctx, scope.Cluster, providers.Consumer{
+		Identity:   request.Spec.ClusterIdentity.Identity,
+		Requester:  request.Namespace,
+		Author:     request.Spec.Author,
+		PrettyName: prettyName(request),
+	})
+	if err != nil {
+		return judgePlace(err)
+	}
+	request.Status.Namespace = place.Namespace
+	if template != nil {
+		if v, err := bind(ctx, scope, request, template); err != nil || !v.proceed() {
+			return v, err
+		}
+	}
+	return r.writeAnswer(ctx, scope, request, place)
+}
+
+func prettyName(request *kubebindv1alpha2.BindableResourcesRequest) string {
+	if name := request.Spec.ClusterIdentity.PrettyName; name != "" {
+		return name
+	}
+	return request.Name
+}
+
+// findTemplate reads the template from the server: a request that is answered too early fails for good.
+func findTemplate(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest) (*kubebindv1alpha2.APIServiceExportTemplate, verdict, error) {
+	if request.Spec.TemplateRef == nil {
+		return nil, verdict{}, nil
+	}
+	name := request.Spec.TemplateRef.Name
+	template := &kubebindv1alpha2.APIServiceExportTemplate{}
+	if err := scope.Live.Get(ctx, client.ObjectKey{Name: name}, template); apierrors.IsNotFound(err) {
+		return nil, failed(kubebindv1alpha2.ReasonTemplateNotFound,
+			"there is no APIServiceExportTemplate %q; ask again with the name of one that exists", name), nil
+	} else if err != nil {
+		return nil, verdict{}, fmt.Errorf("reading the template: %w", err)
+	}
+	return template, verdict{}, nil
+}
+
+// checkSecret reads from the server: the cache does not hold other people's Secrets.
+func checkSecret(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest) (verdict, error) {
+	have := &corev1.Secret{}
+	err := scope.Live.Get(ctx, client.ObjectKey{Namespace: request.Namespace, Name: secretRefOf(request).Name}, have)
+	if apierrors.IsNotFound(err) {
+		return judgeSecret(request, nil), nil
+	} else if err != nil {
+		return verdict{}, fmt.Errorf("reading the Secret for the answer: %w", err)
+	}
+	return judgeSecret(request, have), nil
+}
+
+// bind grants the template to the consumer, and asks for its export.
+func bind(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest, template *kubebindv1alpha2.APIServiceExportTemplate) (verdict, error) {
+	if err := grant(ctx, scope, request.Status.Namespace, template.Name); err != nil {
+		return verdict{}, err
+	}
+	want := exportRequestFor(request, template, request.Status.Namespace)
+	have := &kubebindv1alpha2.APIServiceExportRequest{}
+	err := scope.Live.Get(ctx, client.ObjectKeyFromObject(want), have)
+	if apierrors.IsNotFound(err) {
+		have = want.DeepCopy()
+		err = scope.Create(ctx, have)
+	}
+	if err != nil {
+		return verdict{}, fmt.Errorf("asking for the export: %w", err)
+	}
+	return judgeExportRequest(want, have), nil
+}
+
+func grant(ctx context.Context, scope loop.Scope, namespace, template string) error {
+	binding := &kubebindv1alpha2.ClusterBinding{}
+	key := client.ObjectKey{Namespace: namespace, Name: kubebindv1alpha2.ClusterBindingName}
+	if err := scope.Live.Get(ctx, key, binding); err != nil {
+		return fmt.Errorf("reading the ClusterBinding: %w", err)
+	}
+	before := binding.DeepCopy()
+	changed, err := catalog.Grant(binding, template)
+	if err != nil || !changed {
+		return err
+	}
+	if err := scope.Patch(ctx, binding, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("granting the template: %w", err)
+	}
+	return nil
+}
+
+// writeAnswer creates the Secret, or brings one up to date that an earlier try has made.
+func (r *reconciler) writeAnswer(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest, place *providers.Place) (verdict, error) {
+	want, err := answer(request, place)
+	if err != nil {
+		return verdict{}, err
+	}
+	if err := scope.Create(ctx, want.DeepCopy()); apierrors.IsAlreadyExists(err) {
+		have := &corev1.Secret{}
+		if err := scope.Live.Get(ctx, client.ObjectKeyFromObject(want), have); err != nil {
+			return verdict{}, fmt.Errorf("reading the Secret for the answer: %w", err)
+		}
+		if v := judgeSecret(request, have); !v.proceed() {
+			return v, nil
+		}
+		have.Data = want.Data
+		if err := scope.Update(ctx, have); err != nil {
+			return verdict{}, fmt.Errorf("writing the Secret for the answer: %w", err)
+		}
+	} else if err != nil {
+		return verdict{}, fmt.Errorf("writing the Secret for the answer: %w", err)
+	}
+	ref := secretRefOf(request)
+	request.Status.KubeconfigSecretRef = &ref
+	return verdict{}, nil
+}
+
+func expire(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest) error {
+	uid := request.UID
+	if err := client.IgnoreNotFound(scope.Delete(ctx, request, client.Preconditions{UID: &uid})); err != nil {
+		return fmt.Errorf("deleting the finished request: %w", err)
+	}
+	return nil
+}
+
+func (r *reconciler) showError(request *kubebindv1alpha2.BindableResourcesRequest, reason, message string) {
+	if reason == kubebindv1alpha2.ReasonError {
+		reason = kubebindv1alpha2.ReasonHandleResourcesFailed
+	}
+	report(request, waiting(reason, "%s", message), r.now())
+}
+
+// askersOf returns the unfinished requests that an export request was made for.
+func askersOf(ctx context.Context, scope loop.Scope, export client.Object) ([]types.NamespacedName, error) {
+	return unfinished(ctx, scope, func(r *kubebindv1alpha2.BindableResourcesRequest) bool {
+		// Right after the start its place is not known to the cache yet.
+		return r.Name == export.GetName() && (r.Status.Namespace == "" || r.Status.Namespace == export.GetNamespace())
+	})
+}
+
+// waiters returns the requests that could not get a place, when a namespace changes that may have been in the way.
+func waiters(ctx context.Context, scope loop.Scope, _ client.Object) ([]types.NamespacedName, error) {
+	return unfinished(ctx, scope, func(r *kubebindv1alpha2.BindableResourcesRequest) bool { return r.Status.Namespace == "" })
+}
+
+func unfinished(ctx context.Context, scope loop.Scope, wanted func(*kubebindv1alpha2.BindableResourcesRequest) bool) ([]types.NamespacedName, error) {
+	var list kubebindv1alpha2.BindableResourcesRequestList
+	if err := scope.List(ctx, &list); err != nil {
+		return nil, fmt.Errorf("listing bind requests: %w", err)
+	}
+	var out []types.NamespacedName
+	for i := range list.Items {
+		r := &list.Items[i]
+		if finished, _, _ := expiry(r, time.Time{}); !finished && wanted(r) {
+			out = append(out, client.ObjectKeyFromObject(r))
+		}
+	}
+	return out, nil
+}

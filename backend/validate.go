@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backend
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+const (
+	// minSchemaSyncInterval keeps the safety net from being the load.
+	minSchemaSyncInterval = 10 * time.Second
+	// maxPrefix leaves room for 13 characters of an identity's hash, a dash, and a name of some use.
+	maxPrefix = 32
+	// kubernetesPrefix starts names that Kubernetes keeps for itself.
+	kubernetesPrefix = "kube-"
+)
+
+// Validate returns everything that is wrong with completed options, and for a value of a few the good ones.
+func (o *Options) Validate() error {
+	return errors.Join(
+		oneOf("consumer-scope", o.ConsumerScope, scopes()),
+		oneOf("isolation", o.Isolation, isolations()),
+		oneOf("multicluster-runtime-provider", o.Provider, kinds()),
+		oneOf("schema-source", o.SchemaSource, schemaSources()),
+		validPrefix(o.NamespacePrefix),
+		notEmpty("pretty-name", o.PrettyName),
+		validExternalAddress(o.ExternalAddress),
+		o.validExternalCA(),
+		validServerName(o.ExternalServerName),
+		o.validSyncInterval(),
+		validAddress("metrics-address", o.MetricsAddress),
+		validAddress("health-address", o.HealthAddress),
+		o.validLease(),
+		o.validFrontend(),
+	)
+}
+
+func oneOf[S ~string](flag string, value S, good []S) error {
+	if slices.Contains(good, value) {
+		return nil
+	}
+	return fmt.Errorf("--%s=%q: must be one of %s", flag, string(value), list(good))
+}
+
+func notEmpty(flag, value string) error {
+	if strings.TrimSpace(value) == "" {
+		return fmt.Errorf("--%s: must not be empty", flag)
+	}
+	return nil
+}
+
+// validPrefix wants a dash at the end, so that what follows in a name is the whole hash of an identity, and refuses
+// "kube-", with which places would look like namespaces of Kubernetes.
+func validPrefix(prefix string) error {
+	switch {
+	case !regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?-$`).MatchString(prefix):
+		return fmt.Errorf("--namespace-prefix=%q: must be lower-case letters, digits and dashes, start with a letter or digit, and end with a single '-', such as cluster- or kube-bind-", prefix)
+	case len(prefix) > maxPrefix:
+		return fmt.Errorf("--namespace-prefix=%q: must have at most %d characters", prefix, maxPrefix)
+	case prefix == kubernetesPrefix:
+		return fmt.Errorf("--namespace-prefix=%q: is kept for Kubernetes itself", prefix)
+	}
+	return nil
+}
+
+func validExternalAddress(address string) error {
+	if address == "" {
+		return nil
+	}
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Scheme != "https" || parsed.Hostname() == "" || parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
+		return fmt.Errorf("--external-address=%q: must be an https URL, such as https://api.example.com:6443", address)
+	}
+	return nil
+}
+
+func (o *Options) validExternalCA() error {
+	if o.ExternalCAFile != "" && !x509.NewCertPool().AppendCertsFromPEM(o.externalCA) {
+		return fmt.Errorf("--external-ca-file=%q: holds no certificate in PEM", o.ExternalCAFile)
+	}
+	return nil
+}
+
+func validServerName(name string) error {
+	if name == "" || net.ParseIP(name) != nil || len(validation.IsDNS1123Subdomain(name)) == 0 {
+		return nil
+	}
+	return fmt.Errorf("--external-server-name=%q: must be a host name or an IP address", name)
+}
+
+func (o *Options) validSyncInterval() error {
+	if o.SchemaSyncInterval < minSchemaSyncInterval {
+		return fmt.Errorf("--schema-sync-interval=%s: must be at least %s", o.SchemaSyncInterval, minSchemaSyncInterval)
+	}
+	return nil
+}
+
+func validAddress(flag, address string) error {
+	if address == off {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return fmt.Errorf("--%s=%q: must be host:port, :port, or 0 for off", flag, address)
+	}
+	return nil
+}
+
+func (o *Options) validLease() error {
+	if !o.LeaderElect {
+		return nil
+	}
+	var errs []error
+	if problems := validation.IsDNS1123Subdomain(o.LeaseName); len(problems) > 0 {
+		errs = append(errs, fmt.Errorf("--lease-name=%q: %s", o.LeaseName, strings.Join(problems, "; ")))
+	}
+	if problems := validation.IsDNS1123Label(o.LeaseNamespace); len(problems) > 0 {
+		errs = append(errs, fmt.Errorf("--lease-namespace=%q: %s", o.LeaseNamespace, strings.Join(problems, "; ")))
+	}
+	return errors.Join(errs...)
+}
+
+func (o *Options) validFrontend() error {
+	if !o.FrontendDisabled {
+		return errors.New("--frontend-disabled=false: this version has no front end yet (HTTP API and sign-in come later); must be true")
+	}
+	return nil
+}

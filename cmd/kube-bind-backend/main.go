@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command kube-bind-backend runs the provider's side of kube-bind.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	logsapi "k8s.io/component-base/logs/api/v1"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"kube-bind.io/kube-bind/backend"
+)
+
+func main() {
+	if err := newCommand().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		os.Exit(1)
+	}
+}
+
+func newCommand() *cobra.Command {
+	opts := backend.NewOptions()
+	logging := logsapi.NewLoggingConfiguration()
+	logging.Verbosity = 2
+	cmd := &cobra.Command{
+		Use:           "kube-bind-backend",
+		Short:         "Offer APIs of this cluster to consumers",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := logsapi.ValidateAndApply(logging, nil); err != nil {
+				return err
+			}
+			opts.Logger = klog.Background()
+			ctrl.SetLogger(opts.Logger)
+			b, err := backend.New(opts)
+			if err != nil {
+				return err
+			}
+			return b.Run(cmd.Context())
+		},
+	}
+	opts.AddFlags(cmd.Flags())
+	logsapi.AddFlags(logging, cmd.Flags())
+	return cmd
+}

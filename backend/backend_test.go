@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backend_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kube-bind.io/kube-bind/backend"
+	"kube-bind.io/kube-bind/controlplane"
+	"kube-bind.io/kube-bind/deploy/crds"
+)
+
+// provider is the control plane of all tests of this package, which therefore run one after another.
+var provider *controlplane.ControlPlane
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var err error
+	if provider, err = controlplane.Start(ctx, controlplane.Options{Name: "provider"}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = provider.Stop() }()
+	if err := install(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// install makes kube-bind's kinds known before any backend runs, so that tests may write objects first.
+func install(ctx context.Context) error {
+	scheme, err := backend.NewScheme()
+	if err != nil {
+		return err
+	}
+	c, err := client.New(provider.Config(), client.Options{Scheme: scheme})
+	if err != nil {
+		return err
+	}
+	all, err := crds.Provider()
+	if err != nil {
+		return err
+	}
+	return crds.Install(ctx, c, all)
+}
+
+// timeout is how long anything may take that a test waits for.
+const timeout = 30 * time.Second
+
+// clientFor returns a client that reads from the server.
+func clientFor(t *testing.T, cfg *rest.Config) client.Client {
+	t.Helper()
+	scheme, err := backend.NewScheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(cfg, client.Options{Scheme: scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func admin(t *testing.T) client.Client {
+	t.Helper()
+	cfg := provider.Config()
+	cfg.QPS = -1
+	return clientFor(t, cfg)
+}
+
+// start runs a backend until the test ends, and fails the test if it ends earlier.
+func start(t *testing.T, mods ...func(*backend.Options)) (stop func()) {
+	t.Helper()
+	opts := backend.NewOptions()
+	opts.Config = provider.Config()
+	opts.FrontendDisabled = true
+	opts.LeaderElect = false
+	opts.NamespacePrefix = "kube-bind-"
+	opts.PrettyName = "Provider of " + t.Name()
+	if testing.Verbose() {
+		opts.Logger = klog.Background()
+	}
+	for _, mod := range mods {
+		mod(&opts)
+	}
+	b, err := backend.New(opts)
+	if err != nil {
+		t.Fatalf("making the backend: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("the backend failed: %v", err)
+			}
+		case <-time.After(timeout):
+			t.Error("the backend does not stop")
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}

@@ -24,6 +24,9 @@ type informers struct {
 	transform cache.TransformFunc
 	handler   cache.ResourceEventHandler
 	onError   func(error)
+	// onSynced is called when the first list of a namespace is in. What was not known before may then be planned, and
+	// no event says so if the list is empty.
+	onSynced func(namespace string)
 
 	mu      gosync.RWMutex
 	running map[string]*informer // by namespace; metav1.NamespaceAll is the whole cluster
@@ -78,6 +81,11 @@ func (i *informers) start(ctx context.Context, namespace string) (*informer, err
 	}
 	ctx, stop := context.WithCancel(ctx)
 	i.done.Go(func() { shared.RunWithContext(ctx) })
+	i.done.Go(func() {
+		if cache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
+			i.onSynced(namespace)
+		}
+	})
 	return &informer{SharedIndexInformer: shared, registration: registration, stop: stop}, nil
 }
 

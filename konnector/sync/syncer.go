@@ -119,8 +119,9 @@ func (s *Syncer) side(client dynamic.Interface, enqueue func(any), onError func(
 			UpdateFunc: func(_, o any) { enqueue(o) },
 			DeleteFunc: enqueue,
 		},
-		onError: onError,
-		running: map[string]*informer{},
+		onError:  onError,
+		onSynced: s.enqueueTargets,
+		running:  map[string]*informer{},
 	}
 }
 
@@ -201,6 +202,14 @@ func (s *Syncer) enqueueProvider(o any) {
 	if consumer, ok := s.Targets.ToConsumer(key.AsNamespacedName()); ok {
 		s.queue.Add(consumer)
 	}
+}
+
+// enqueueTargets looks again at the consumer objects that go to a provider namespace.
+func (s *Syncer) enqueueTargets(namespace string) {
+	if consumer, ok := s.Targets.ToConsumer(types.NamespacedName{Namespace: namespace}); ok {
+		s.EnqueueNamespace(consumer.Namespace)
+	}
+	s.Changed()
 }
 
 func (s *Syncer) work(ctx context.Context) {

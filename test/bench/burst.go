@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+)
+
+// operation is one thing done to each object of a burst.
+type operation struct {
+	name string
+	// user is what the user, or the service, does to an object; done waits for its effect.
+	user func(ctx context.Context, name string) error
+	done func(ctx context.Context, names []string) error
+	// userWrites says on which side the user's own writes are counted.
+	onConsumer bool
+	// floor is what the user and a perfect syncer do, one after the other.
+	floor func(ctx context.Context, name string) error
+	// The writes per object that are to be reached.
+	wantConsumer, wantProvider int
+}
+
+func (b *bench) operations() []operation {
+	return []operation{
+		{
+			name: "create", onConsumer: true, wantConsumer: 1, wantProvider: 1,
+			user:  b.create,
+			done:  func(ctx context.Context, names []string) error { return b.copies.wait(ctx, names, present) },
+			floor: b.floorCreate,
+		},
+		{
+			name: "update", onConsumer: true, wantConsumer: 0, wantProvider: 1,
+			user:  func(ctx context.Context, name string) error { return b.update(ctx, name, 1) },
+			done:  func(ctx context.Context, names []string) error { return b.copies.wait(ctx, names, hasIntent(1)) },
+			floor: b.floorUpdate,
+		},
+		{
+			name: "status", onConsumer: false, wantConsumer: 1, wantProvider: 0,
+			user: func(ctx context.Context, name string) error { return b.status(ctx, name, "done") },
+			done: func(ctx context.Context, names []string) error {
+				return b.consumers.wait(ctx, names, hasResult("done"))
+			},
+			floor: b.floorStatus,
+		},
+		{
+			name: "delete", onConsumer: true, wantConsumer: 1, wantProvider: 1,
+			user:  b.delete,
+			done:  func(ctx context.Context, names []string) error { return b.consumers.wait(ctx, names, absent) },
+			floor: b.floorDelete,
+		},
+	}
+}
+
+// bursts measures all operations on the same objects, each right after its floor.
+func (b *bench) bursts(ctx context.Context, n sizes, r *results) error {
+	objects := names("burst", n.burst)
+	for _, op := range b.operations() {
+		floor, err := timed(func() error { return each(objects, func(name string) error { return op.floor(ctx, name) }) })
+		if err != nil {
+			return fmt.Errorf("floor of %s: %w", op.name, err)
+		}
+		before, err := b.count(ctx)
+		if err != nil {
+			return err
+		}
+		took, err := timed(func() error {
+			if err := each(objects, func(name string) error { return op.user(ctx, name) }); err != nil {
+				return err
+			}
+			return op.done(ctx, objects)
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", op.name, err)
+		}
+		did, err := b.settledCount(ctx, before)
+		if err != nil {
+			return err
+		}
+		r.Bursts = append(r.Bursts, burstResult(op, n.burst, floor, took, did))
+	}
+	return nil
+}
+
+func burstResult(op operation, n int, floor, took time.Duration, did counts) burst {
+	consumer, provider := did.consumer.writes(), did.provider.writes()
+	if op.onConsumer {
+		consumer -= n
+	} else {
+		provider -= n
+	}
+	return burst{
+		Operation:      op.name,
+		FloorPerSecond: float64(n) / floor.Seconds(), PerSecond: float64(n) / took.Seconds(), Ratio: floor.Seconds() / took.Seconds(),
+		ConsumerWrites: float64(consumer) / float64(n), ProviderWrites: float64(provider) / float64(n),
+		Reads:        float64(did.consumer.reads()+did.provider.reads()) / float64(n),
+		wantConsumer: op.wantConsumer, wantProvider: op.wantProvider,
+	}
+}
+
+// settledCount counts once nothing is written any more, so that late writes count as well.
+func (b *bench) settledCount(ctx context.Context, before counts) (counts, error) {
+	const pause = 2 * time.Second
+	last := -1
+	for {
+		now, err := b.count(ctx)
+		if err != nil {
+			return counts{}, err
+		}
+		did := now.since(before)
+		total := did.consumer.writes() + did.provider.writes()
+		if total == last {
+			return did, nil
+		}
+		last = total
+		select {
+		case <-ctx.Done():
+			return counts{}, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+func timed(f func() error) (time.Duration, error) {
+	start := time.Now()
+	err := f()
+	return time.Since(start), err
+}
+
+// The floor: the user's write, and what a perfect syncer would write then, by one client.
+
+func (b *bench) floorCreate(ctx context.Context, name string) error {
+	if _, err := b.floorConsumer.Create(ctx, floorObject(name), metav1.CreateOptions{}); err != nil {
+		return err
+	}
+	return b.floorSyncCreate(ctx, name)
+}
+
+func (b *bench) floorSyncCreate(ctx context.Context, name string) error {
+	patch := fmt.Appendf(nil, `{"metadata":{"finalizers":[%q]}}`, kubebindv1alpha2.SyncerFinalizer)
+	if _, err := b.floorConsumer.Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		return err
+	}
+	return b.floorApply(ctx, name, 0)
+}
+
+func (b *bench) floorApply(ctx context.Context, name string, revision int) error {
+	_, err := b.floorProvider.Apply(ctx, name, copyOf(floorProviderNamespace, name, revision),
+		metav1.ApplyOptions{FieldManager: kubebindv1alpha2.FieldManager, Force: true})
+	return err
+}
+
+func (b *bench) floorUpdate(ctx context.Context, name string) error {
+	if _, err := b.floorConsumer.Patch(ctx, name, types.MergePatchType, intentPatch(1), metav1.PatchOptions{}); err != nil {
+		return err
+	}
+	return b.floorApply(ctx, name, 1)
+}
+
+func (b *bench) floorStatus(ctx context.Context, name string) error {
+	if _, err := b.floorProvider.Patch(ctx, name, types.MergePatchType, resultPatch("done"), metav1.PatchOptions{}, "status"); err != nil {
+		return err
+	}
+	_, err := b.floorConsumer.Patch(ctx, name, types.MergePatchType, resultPatch("done"), metav1.PatchOptions{}, "status")
+	return err
+}
+
+func (b *bench) floorDelete(ctx context.Context, name string) error {
+	if err := b.floorConsumer.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+		return err
+	}
+	if err := b.floorProvider.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+		return err
+	}
+	_, err := b.floorConsumer.Patch(ctx, name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+	return err
+}
+
+// latencies measures creates one at a time, the floor and the konnector in turn, from the user's request to the copy.
+func (b *bench) latencies(ctx context.Context, n sizes, r *results) error {
+	var floor, konnector []time.Duration
+	for _, name := range names("single", n.single) {
+		took, err := timed(func() error {
+			if err := b.floorCreate(ctx, name); err != nil {
+				return err
+			}
+			return b.floorCopies.wait(ctx, []string{name}, present)
+		})
+		if err != nil {
+			return err
+		}
+		floor = append(floor, took)
+		took, err = timed(func() error {
+			if err := b.create(ctx, name); err != nil {
+				return err
+			}
+			return b.copies.wait(ctx, []string{name}, present)
+		})
+		if err != nil {
+			return err
+		}
+		konnector = append(konnector, took)
+	}
+	r.FloorP50, r.FloorP99 = quantiles(floor)
+	r.P50, r.P99 = quantiles(konnector)
+	return nil
+}
+
+// quantiles are the median and the 99th percentile, in milliseconds.
+func quantiles(d []time.Duration) (p50, p99 float64) {
+	slices.Sort(d)
+	ms := func(q int) float64 { return float64(d[(len(d)-1)*q/100].Microseconds()) / 1000 }
+	return ms(50), ms(99)
+}

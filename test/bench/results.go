@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+)
+
+// The goals.
+const (
+	minRatio       = 0.8
+	maxLatency     = 3.0 // times the floor
+	maxIdleKB      = 60 * 1024
+	maxKBPerObject = 15.0
+)
+
+// results are everything that was measured.
+type results struct {
+	// Bursts are the operations of a burst of that many objects.
+	Burst  int     `json:"burst"`
+	Bursts []burst `json:"bursts"`
+	// Milliseconds from a user's create to the copy, one at a time.
+	FloorP50 float64 `json:"floorP50Ms"`
+	FloorP99 float64 `json:"floorP99Ms"`
+	P50      float64 `json:"p50Ms"`
+	P99      float64 `json:"p99Ms"`
+	// Resident memory in KB without objects, and with that many of 1 KB.
+	Held   int `json:"held"`
+	IdleKB int `json:"idleKB"`
+	HeldKB int `json:"heldKB"`
+	// What a restart writes to unchanged objects, and how long it takes until a new object is synced.
+	RestartWrites  int     `json:"restartWrites"`
+	RestartSeconds float64 `json:"restartSeconds"`
+}
+
+// burst is one operation. Writes and reads are the konnector's, per object.
+type burst struct {
+	Operation      string  `json:"operation"`
+	FloorPerSecond float64 `json:"floorPerSecond"`
+	PerSecond      float64 `json:"perSecond"`
+	Ratio          float64 `json:"ratio"`
+	ConsumerWrites float64 `json:"consumerWrites"`
+	ProviderWrites float64 `json:"providerWrites"`
+	Reads          float64 `json:"reads"`
+
+	wantConsumer, wantProvider int
+}
+
+func (r *results) kbPerObject() float64 { return float64(r.HeldKB-r.IdleKB) / float64(r.Held) }
+
+func (r *results) print(w io.Writer) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	defer t.Flush()
+	fmt.Fprintf(t, "burst of %d\tfloor/s\tkonnector/s\tratio\tconsumer writes\tprovider writes\treads\t\n", r.Burst)
+	for _, b := range r.Bursts {
+		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.2f\t%.3f\t%.3f\t%.3f\t\n", b.Operation, b.FloorPerSecond, b.PerSecond, b.Ratio, b.ConsumerWrites, b.ProviderWrites, b.Reads)
+	}
+	fmt.Fprintf(t, "\nlatency\tfloor ms\tkonnector ms\tratio\t\n")
+	fmt.Fprintf(t, "p50\t%.1f\t%.1f\t%.2f\t\n", r.FloorP50, r.P50, r.P50/r.FloorP50)
+	fmt.Fprintf(t, "p99\t%.1f\t%.1f\t%.2f\t\n", r.FloorP99, r.P99, r.P99/r.FloorP99)
+	fmt.Fprintf(t, "\nmemory\tMB\tKB per object\t\n")
+	fmt.Fprintf(t, "idle\t%.1f\t\t\n", float64(r.IdleKB)/1024)
+	fmt.Fprintf(t, "%d objects\t%.1f\t%.1f\t\n", r.Held, float64(r.HeldKB)/1024, r.kbPerObject())
+	fmt.Fprintf(t, "\nrestart\twrites\tseconds\t\n")
+	fmt.Fprintf(t, "%d objects\t%d\t%.1f\t\n", r.Held, r.RestartWrites, r.RestartSeconds)
+}
+
+func (r *results) write(file string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(data, '\n'), 0o644)
+}
+
+// missed returns the goals that were not reached.
+func (r *results) missed() error {
+	var errs []error
+	miss := func(format string, args ...any) { errs = append(errs, fmt.Errorf("missed: "+format, args...)) }
+	for _, b := range r.Bursts {
+		if b.Ratio < minRatio {
+			miss("%s at %.2f of the floor, should be %.2f", b.Operation, b.Ratio, minRatio)
+		}
+		if b.ConsumerWrites != float64(b.wantConsumer) || b.ProviderWrites != float64(b.wantProvider) || b.Reads != 0 {
+			miss("%s takes %.3f+%.3f writes and %.3f reads, should be %d+%d and 0", b.Operation, b.ConsumerWrites, b.ProviderWrites, b.Reads, b.wantConsumer, b.wantProvider)
+		}
+	}
+	if r.P50 > maxLatency*r.FloorP50 {
+		miss("latency at %.1f times the floor, should be %.1f", r.P50/r.FloorP50, maxLatency)
+	}
+	if r.IdleKB > maxIdleKB {
+		miss("%d KB idle, should be %d", r.IdleKB, maxIdleKB)
+	}
+	if r.kbPerObject() > maxKBPerObject {
+		miss("%.1f KB per object, should be %.1f", r.kbPerObject(), maxKBPerObject)
+	}
+	if r.RestartWrites != 0 {
+		miss("%d writes at a restart, should be 0", r.RestartWrites)
+	}
+	return errors.Join(errs...)
+}

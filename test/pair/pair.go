@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/controlplane"
+)
+
+// Options say how a pair is started. The zero value is good.
+type Options struct {
+	// LogDir is where processes log. Default: a new temporary folder.
+	LogDir string
+	// BackendArgs and KonnectorArgs are added to what the binaries are started with.
+	BackendArgs, KonnectorArgs []string
+	// ConsumerAPIServerArgs and ProviderAPIServerArgs are added to those of the API servers.
+	ConsumerAPIServerArgs, ProviderAPIServerArgs []string
+}
+
+// Side is one of the two clusters.
+type Side struct {
+	*controlplane.ControlPlane
+	// Client has all rights and no cache.
+	Client client.Client
+}
+
+// Pair is two clusters with what runs beside them.
+type Pair struct {
+	Provider, Consumer *Side
+
+	options   Options
+	bin       string
+	backend   *controlplane.Process
+	konnector *controlplane.Process
+}
+
+// Start builds the binaries and starts both control planes, the backend and the konnector.
+func Start(ctx context.Context, o Options) (_ *Pair, err error) {
+	p, err := StartControlPlanes(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.Stop())
+		}
+	}()
+	if err := p.StartBackend(); err != nil {
+		return nil, err
+	}
+	return p, p.StartKonnector()
+}
+
+// StartControlPlanes is Start without backend and konnector.
+func StartControlPlanes(ctx context.Context, o Options) (*Pair, error) {
+	p := &Pair{options: o}
+	if p.options.LogDir == "" {
+		dir, err := os.MkdirTemp("", "kube-bind-pair-")
+		if err != nil {
+			return nil, err
+		}
+		p.options.LogDir = dir
+	}
+	var err error
+	if p.bin, err = Build(ctx, p.options.LogDir); err != nil {
+		return nil, err
+	}
+	sides := map[string]**Side{"provider": &p.Provider, "consumer": &p.Consumer}
+	args := map[string][]string{"provider": o.ProviderAPIServerArgs, "consumer": o.ConsumerAPIServerArgs}
+	failed := make(chan error, len(sides))
+	for name, side := range sides {
+		go func() {
+			var err error
+			*side, err = startSide(ctx, name, filepath.Join(p.options.LogDir, name), args[name])
+			failed <- err
+		}()
+	}
+	if err := errors.Join(<-failed, <-failed); err != nil {
+		return nil, errors.Join(err, p.Stop())
+	}
+	return p, nil
+}
+
+func startSide(ctx context.Context, name, logDir string, args []string) (*Side, error) {
+	cp, err := controlplane.Start(ctx, controlplane.Options{Name: name, LogDir: logDir, APIServerArgs: args})
+	if err != nil {
+		return nil, err
+	}
+	c, err := Client(cp.Config())
+	if err != nil {
+		return nil, errors.Join(err, cp.Stop())
+	}
+	return &Side{ControlPlane: cp, Client: c}, nil
+}
+
+// Client makes a client that knows all kinds of these tests.
+func Client(config *rest.Config) (client.Client, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		corev1.AddToScheme, rbacv1.AddToScheme, apiextensionsv1.AddToScheme, kubebindv1alpha2.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	return client.New(config, client.Options{Scheme: scheme})
+}
+
+// Build compiles the shipped commands into a folder below dir, which is quick when they have not changed.
+func Build(ctx context.Context, dir string) (bin string, err error) {
+	root, err := Root(ctx)
+	if err != nil {
+		return "", err
+	}
+	bin = filepath.Join(dir, "bin") + string(filepath.Separator)
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-X main.version=v0.0.1", "-o", bin, "./cmd/...")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the commands: %w\n%s", err, out)
+	}
+	return bin, nil
+}
+
+// Root is the folder of the module.
+func Root(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", fmt.Errorf("finding the module: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// LogDir is where all processes log.
+func (p *Pair) LogDir() string { return p.options.LogDir }
+
+// StartBackend starts the backend with further arguments.
+func (p *Pair) StartBackend(args ...string) (err error) {
+	p.backend, err = p.command("kube-bind-backend", append([]string{
+		"--kubeconfig", p.Provider.KubeconfigFile(),
+		"--frontend-disabled",
+		"--namespace-prefix", "kube-bind-",
+		"--pretty-name", "BigCorp.com",
+		"--health-address", "0",
+		"--lease-namespace", "default",
+	}, append(p.options.BackendArgs, args...)...))
+	return err
+}
+
+// StartKonnector starts the konnector with further arguments.
+func (p *Pair) StartKonnector(args ...string) (err error) {
+	p.konnector, err = p.command("konnector", append([]string{
+		"--kubeconfig", p.Consumer.KubeconfigFile(),
+		"--server-address", "0",
+		"--lease-namespace", "default",
+		"--v", "2",
+	}, append(p.options.KonnectorArgs, args...)...))
+	return err
+}
+
+func (p *Pair) command(name string, args []string) (*controlplane.Process, error) {
+	return controlplane.StartProcess(controlplane.ProcessOptions{
+		Name: name, Path: filepath.Join(p.bin, name), Args: args, LogFile: filepath.Join(p.options.LogDir, name+".log"),
+	})
+}
+
+// Backend and Konnector are the processes, nil if they were not started.
+func (p *Pair) Backend() *controlplane.Process { return p.backend }
+
+// Konnector is the konnector's process, nil if it was not started.
+func (p *Pair) Konnector() *controlplane.Process { return p.konnector }
+
+// Stop stops everything.
+func (p *Pair) Stop() error {
+	var errs []error
+	for _, process := range []*controlplane.Process{p.konnector, p.backend} {
+		if process != nil {
+			errs = append(errs, process.Stop())
+		}
+	}
+	for _, side := range []*Side{p.Consumer, p.Provider} {
+		if side != nil {
+			errs = append(errs, side.Stop())
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -68,6 +68,9 @@ func (b *Backend) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := warm(ctx, b.manager.GetLocalManager().GetCache()); err != nil {
+		return err
+	}
 	if err := b.manager.Start(ctx); err != nil {
 		return fmt.Errorf("running the controllers: %w", err)
 	}

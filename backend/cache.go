@@ -3,6 +3,9 @@
 package backend
 
 import (
+	"context"
+	"fmt"
+
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -42,4 +45,34 @@ func exists(key string) labels.Requirement {
 	// The key is a constant that is a valid one, which a test sees to.
 	requirement, _ := labels.NewRequirement(key, selection.Exists, nil)
 	return *requirement
+}
+
+// warm has the cache of a plain cluster read everything that the controllers watch while it waits for the lease. Engaging
+// a cluster waits for one kind after the other, which without this takes seconds.
+func warm(ctx context.Context, c cache.Cache) error {
+	for _, obj := range []client.Object{
+		&kubebindv1alpha2.APIServiceExport{},
+		&kubebindv1alpha2.APIServiceExportRequest{},
+		&kubebindv1alpha2.APIServiceExportTemplate{},
+		&kubebindv1alpha2.APIServiceNamespace{},
+		&kubebindv1alpha2.BindableResourcesRequest{},
+		&kubebindv1alpha2.BoundSchema{},
+		&kubebindv1alpha2.ClusterBinding{},
+		&kubebindv1alpha2.Collection{},
+		&corev1.Namespace{},
+		&corev1.Secret{},
+		&corev1.ServiceAccount{},
+		&rbacv1.Role{},
+		&rbacv1.RoleBinding{},
+		&rbacv1.ClusterRole{},
+		&rbacv1.ClusterRoleBinding{},
+		&admissionregistrationv1.ValidatingAdmissionPolicy{},
+		&admissionregistrationv1.ValidatingAdmissionPolicyBinding{},
+		&apiextensionsv1.CustomResourceDefinition{},
+	} {
+		if _, err := c.GetInformer(ctx, obj, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("watching %T: %w", obj, err)
+		}
+	}
+	return nil
 }

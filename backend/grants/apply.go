@@ -17,10 +17,10 @@ import (
 
 // Apply makes what is there of an export's rights what is desired: first what is missing or different is written, then
 // what is too much is deleted. Objects of the same name that were not made for this export are left alone, and an error.
-// The client's cache must hold all objects with the label ContractNamespaceLabel.
-func Apply(ctx context.Context, c client.Client, export types.NamespacedName, desired []client.Object) error {
+// The cache of c must hold all objects with the label ContractNamespaceLabel; live reads what the cache does not have.
+func Apply(ctx context.Context, c client.Client, live client.Reader, export types.NamespacedName, desired []client.Object) error {
 	for _, want := range desired {
-		if err := write(ctx, c, want); err != nil {
+		if err := write(ctx, c, live, want); err != nil {
 			return fmt.Errorf("granting with %T %s: %w", want, client.ObjectKeyFromObject(want), err)
 		}
 	}
@@ -87,12 +87,16 @@ func pointers[E any, T interface {
 	return out
 }
 
-func write(ctx context.Context, c client.Client, want client.Object) error {
+func write(ctx context.Context, c client.Client, live client.Reader, want client.Object) error {
 	have := empty(want)
 	err := c.Get(ctx, client.ObjectKeyFromObject(want), have)
 	if apierrors.IsNotFound(err) {
-		return create(ctx, c, want)
-	} else if err != nil {
+		if err = create(ctx, c, want); !apierrors.IsAlreadyExists(err) {
+			return err
+		}
+		err = live.Get(ctx, client.ObjectKeyFromObject(want), have)
+	}
+	if err != nil {
 		return err
 	}
 	owner, ok := ExportOf(have)

@@ -171,13 +171,21 @@ func (r *runner[E, T]) Reconcile(ctx context.Context, req mcreconcile.Request) (
 	if err := patchStatus(ctx, scope, before, obj); apierrors.IsNotFound(err) {
 		return ctrl.Result{}, nil
 	} else if err != nil {
-		return ctrl.Result{}, err
+		return retry(err)
 	}
 	r.tell(cl, before, obj)
 	if out.retry != nil {
-		return ctrl.Result{}, out.retry
+		return retry(out.retry)
 	}
 	return ctrl.Result{RequeueAfter: again}, nil
+}
+
+// retry asks for another try. After a conflict that is no failure: the cache only has to catch up.
+func retry(err error) (ctrl.Result, error) {
+	if apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: firstRetry}, nil
+	}
+	return ctrl.Result{}, err
 }
 
 func (r *runner[E, T]) gone(ctx context.Context, scope Scope, key types.NamespacedName) error {

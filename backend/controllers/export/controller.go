@@ -163,7 +163,7 @@ func (r *reconciler) keepGrants(ctx context.Context, scope loop.Scope, export *k
 	}
 	var wait time.Duration
 	in.Fenced, wait = in.Stands(fence, r.now())
-	return wait, grants.Apply(ctx, scope, key, grants.Desired(in))
+	return wait, grants.Apply(ctx, scope, scope.Live, key, grants.Desired(in))
 }
 
 // annotate puts the hash of the schemas on the export: upstream's konnectors wake up from that.

@@ -49,7 +49,7 @@ type Pair struct {
 	konnector *controlplane.Process
 }
 
-// Start builds the binaries and starts both control planes, the backend and the konnector.
+// Start builds the binaries and starts both control planes, the backend and the konnector, and waits for their APIs.
 func Start(ctx context.Context, o Options) (_ *Pair, err error) {
 	p, err := StartControlPlanes(ctx, o)
 	if err != nil {
@@ -63,7 +63,21 @@ func Start(ctx context.Context, o Options) (_ *Pair, err error) {
 	if err := p.StartBackend(); err != nil {
 		return nil, err
 	}
-	return p, p.StartKonnector()
+	if err := p.StartKonnector(); err != nil {
+		return nil, err
+	}
+	return p, p.AwaitAPIs(ctx)
+}
+
+// AwaitAPIs waits until both sides serve the kinds that backend and konnector install.
+func (p *Pair) AwaitAPIs(ctx context.Context) error {
+	if err := retryNoMatch(ctx, func() error { return p.Provider.Client.List(ctx, &kubebindv1alpha2.APIServiceExportTemplateList{}) }); err != nil {
+		return fmt.Errorf("waiting for the backend's API: %w\n%s", err, p.backend.LogTail(5))
+	}
+	if err := retryNoMatch(ctx, func() error { return p.Consumer.Client.List(ctx, &kubebindv1alpha2.APIServiceBindingList{}) }); err != nil {
+		return fmt.Errorf("waiting for the konnector's API: %w\n%s", err, p.konnector.LogTail(5))
+	}
+	return nil
 }
 
 // StartControlPlanes is Start without backend and konnector.

@@ -180,14 +180,15 @@ const (
 	ReasonAPIServiceExportFailed = "APIServiceExportFailed"
 	// ReasonAPIServiceBindingNotFound means that the consumer has no binding of the export's name.
 	ReasonAPIServiceBindingNotFound = "APIServiceBindingNotFound"
-	// ReasonBoundSchemaFetchFailed means that a BoundSchema of the export could not be read.
-	ReasonBoundSchemaFetchFailed = "BoundSchemaFetchFailed"
-	// ReasonBoundSchemasNotValid means that the state of a CRD could not be reported to its BoundSchema.
-	ReasonBoundSchemasNotValid = "BoundSchemasNotValid"
 )
 
 // Reasons of the SchemaInSync condition of a binding, and of its mirror ConsumerInSync.
 const (
+	// ReasonBoundSchemaFetchFailed means that a BoundSchema of the export is missing, or could not be read.
+	ReasonBoundSchemaFetchFailed = "BoundSchemaFetchFailed"
+	// ReasonBoundSchemasNotValid means that a BoundSchema of the export is not one that a consumer should install; the
+	// message says why.
+	ReasonBoundSchemasNotValid = "BoundSchemasNotValid"
 	// ReasonCustomResourceDefinitionCreateFailed means that the consumer's API server refused the CRD.
 	ReasonCustomResourceDefinitionCreateFailed = "CustomResourceDefinitionCreateFailed"
 	// ReasonCustomResourceDefinitionUpdateFailed means that the consumer's API server refused a change of the CRD.

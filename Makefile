@@ -52,7 +52,7 @@ test-e2e: tools build $(GOTESTSUM) ## Run the shipped binaries against two contr
 .PHONY: bench
 bench: tools build ## Measure the konnector against the raw floor; prints a table and writes bench.json.
 	@go build -o bin/bench ./test/bench
-	@bin/bench --out=bench.json
+	@bin/bench -o bench.json
 
 ##@ Code
 

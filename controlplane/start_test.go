@@ -5,6 +5,7 @@ package controlplane
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -94,11 +95,15 @@ func TestStartKeepsForeignFiles(t *testing.T) {
 
 // TestStartOnAnotherPort takes the port between its choice and the start of the API server.
 func TestStartOnAnotherPort(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	taken, err := freePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", taken))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
 	c, err := prepare(Options{Name: "unlucky"})
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +112,7 @@ func TestStartOnAnotherPort(t *testing.T) {
 	choices := 0
 	c.freePort = func() (int, error) {
 		if choices++; choices == 1 {
-			return taken.Addr().(*net.TCPAddr).Port, nil
+			return taken, nil
 		}
 		return freePort()
 	}

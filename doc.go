@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package kubebind is the map of this project; it has no code of its own.
+//
+// kube-bind lets one Kubernetes control plane, the provider, offer CRD-based APIs to many others, the consumers. The
+// backend runs beside the provider and decides who gets which API and where it lies. The konnector runs in a consumer and
+// carries objects up and their status down. They meet only in the API of the provider's control plane.
+//
+// # The packages
+//
+// Imports go from cmd to backend, konnector or cli, from the backend to providers, and from all of them to apis; within
+// a component they go down this list. Lint and test/layers see to it.
+//
+//	apis/kubebind/v1alpha2   the types on the wire; names, conditions and their reasons
+//	apis/kubebind/v1alpha1   the older wire version and its conversion
+//	apis/boundschema         CRD to BoundSchema and back, and the schema's hash; pure
+//	apis/mapping             where a consumer's object lies on the provider, and back; pure
+//	deploy/crds              the generated CRDs, embedded, and their installation
+//
+//	providers                what the backend stands on: logical clusters, and places for consumers in them
+//	providers/credential     the kubeconfig that a consumer gets, and its renewal
+//	providers/kube           one plain cluster; a consumer's place is a namespace
+//
+//	backend                  the provider's side: New and Run put together what is below
+//	backend/controllers/...  one controller each for requests, exports, namespaces, consumers, bindings and templates
+//	backend/source           the provider's own CRDs that may be exported
+//	backend/catalog          what can be bound, and why not; pure
+//	backend/grants           the rights of a consumer, from its place and its exports; pure
+//	backend/loop             fetch, decide, apply, and status also on error: what all controllers have in common
+//
+//	konnector                the consumer's side: New and Run put together what is below
+//	konnector/binding        APIServiceBindings and bundles: their conditions and their end
+//	konnector/connection     one provider: its client, its heartbeat, and what runs as long as it is needed
+//	konnector/schema         a bound schema becomes a CRD, and follows changes
+//	konnector/namespaces     which provider namespace a consumer's is, if it is there yet
+//	konnector/sync           one API's objects: informers on both sides, one queue, at most one write a side
+//	konnector/sync/guard     whether a cache has seen our own last write
+//	konnector/sync/plan      what to do about an object, and its content; pure
+//
+//	controlplane             control planes and other programs as processes of this machine, for tests and the demo
+//	cmd/...                  the programs: flags become Options, then Run
+//	hack/demo                what `make demo` shows
+//	test/pair                a provider and a consumer, with the shipped programs
+//	test/...                 end-to-end tests, benchmark, and the test of the rule about imports
+//
+// # Two walks
+//
+// An object: konnector/sync turns an event of either side into the consumer's key, and looks at both caches if they are
+// new enough; konnector/namespaces says where the copy belongs; konnector/sync/plan says what to do, and with which
+// content; konnector/sync does it, and reports.
+//
+// A binding: a BindableResourcesRequest (backend/controllers/bindrequest) gets a place (providers) with a kubeconfig, and
+// an APIServiceExportRequest, which becomes an APIServiceExport with its BoundSchemas
+// (backend/controllers/exportrequest). The export gets its rights (backend/controllers/export, backend/grants), the
+// consumer's namespaces theirs (backend/controllers/namespace). Every arrow is an object in the API: no controller calls
+// another.
+package kubebind

@@ -92,8 +92,8 @@ func sameHash(provider, want *unstructured.Unstructured) bool {
 	return have[kubebindv1alpha2.AppliedHashAnnotation] == wanted[kubebindv1alpha2.AppliedHashAnnotation]
 }
 
-// inSync says that the copy needs no Apply: what should be was applied last, and is still there. The hash alone does not
-// see what was changed on the provider since; that it is there does not see fields to be removed.
+// inSync says that the copy needs no Apply: what should be is there. As the hash is a part of it, it was also the last
+// that was applied, so there are no fields to be removed.
 func inSync(provider, want *unstructured.Unstructured) bool {
-	return sameHash(provider, want) && subset(want.Object, provider.Object)
+	return subset(want.Object, provider.Object)
 }

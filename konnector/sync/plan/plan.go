@@ -201,7 +201,7 @@ func owner(provider, consumer *unstructured.Unstructured, policy Policy) ownersh
 		return foreign
 	}
 	cluster, named := marks[kubebindv1alpha2.ConsumerClusterAnnotation]
-	if named && cluster == string(policy.ConsumerCluster) {
+	if cluster == string(policy.ConsumerCluster) {
 		return ours
 	}
 	uid := marks[kubebindv1alpha2.ConsumerUIDAnnotation]

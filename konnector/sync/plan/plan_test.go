@@ -91,6 +91,37 @@ func TestObject(t *testing.T) {
 	}
 }
 
+func TestOwner(t *testing.T) {
+	marked := func(changes ...change) *unstructured.Unstructured { return copyOf(t, object(), changes...) }
+	tests := []struct {
+		name               string
+		provider, consumer *unstructured.Unstructured
+		want               ownership
+	}{
+		{"nothing", nil, object(), nobodys},
+		{"both marks", marked(), object(), ours},
+		{"both marks, no consumer object", marked(), nil, ours},
+		{"both marks, another consumer object", marked(), object(with("uid-2", "metadata", "uid")), ours},
+		{"another cluster, this consumer object", marked(ofOtherCluster()), object(), otherCluster},
+		{"another cluster, no consumer object", marked(ofOtherCluster()), nil, otherCluster},
+		{"empty cluster, this consumer object", marked(annotation(kubebindv1alpha2.ConsumerClusterAnnotation, "")), object(), otherCluster},
+		{"upstream, this consumer object", marked(ofUpstream()), object(), ours},
+		{"upstream, another consumer object", marked(ofUpstreamFor("uid-9")), object(), otherCluster},
+		{"upstream, no consumer object", marked(ofUpstream()), nil, otherCluster},
+		{"upstream without UID, consumer object without UID", marked(ofUpstreamFor("")), object(without("metadata", "uid")), otherCluster},
+		{"another place", marked(ofOtherPlace()), object(), foreign},
+		{"no place", marked(withoutAnnotation(kubebindv1alpha2.ClusterNamespaceAnnotation)), object(), foreign},
+		{"no marks", marked(unmarked()), object(), foreign},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := owner(tt.provider, tt.consumer, policy()); got != tt.want {
+				t.Errorf("owner is %d, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestAnIncompletePolicyPlansNothing(t *testing.T) {
 	for name, p := range map[string]Policy{
 		"no contract namespace": {ConsumerCluster: cluster},

@@ -76,8 +76,8 @@ type Input struct {
 //	** if the status differs and no finalizer was missing, so that there is one write to the consumer
 //
 // The plan is executed in its order, up to the first action that fails. Not ours is what another consumer cluster of
-// the same place made, and everything else; see owner. Repeating the plan after its execution gives nothing but
-// Reports.
+// the same place made, and everything else; see owner. No write is planned a second time unless something else happened
+// in between, and three plans at most lead to rest.
 //
 // Why a terminating object waits for a Pending target and does not for a Refused one: the finalizer is only put on when
 // the target is Ready, so an object that never had a target has none, and neither it nor its namespace is held up. With

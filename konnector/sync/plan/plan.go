@@ -29,8 +29,8 @@ const (
 	Pending TargetState = iota
 	// Ready: the place is Target.Key.
 	Ready
-	// Refused: there is no place, there never was one, so there can be no copy. A place that was ready once and is not
-	// any more is Pending.
+	// Refused: there is no copy to wait for, because there never was a place, or because it is gone with all that was in
+	// it, or given up for good. A place that may come back is Pending.
 	Refused
 )
 
@@ -82,7 +82,7 @@ type Input struct {
 // Why a terminating object waits for a Pending target and does not for a Refused one: the finalizer is only put on when
 // the target is Ready, so an object that never had a target has none, and neither it nor its namespace is held up. With
 // the finalizer, a copy may be wherever the target was, and Pending means that we cannot look: releasing would leak it.
-// A Refused target never had a key, so nothing can be there. A Pending target must therefore become Ready or Refused
+// With a Refused target there is nothing to wait for; whoever refuses answers for that. A Pending target must therefore become Ready or Refused
 // also for terminating objects; that is up to package namespaces, which asks the provider for the namespace as long as
 // an object needs it.
 //

@@ -3,7 +3,6 @@
 package boundschema
 
 import (
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -119,17 +118,11 @@ func checkVersions(versions []kubebindv1alpha2.BoundSchemaVersion, refuse refusa
 	return nil
 }
 
+// checkConversion keeps the consumer's API server from calling a webhook that the provider chose, with every object of
+// the consumer (W15).
 func checkConversion(conversion *kubebindv1alpha2.BoundSchemaConversion, refuse refusal) error {
-	switch {
-	case conversion == nil || conversion.Strategy == apiextensionsv1.NoneConverter && conversion.Webhook == nil:
+	if conversion == nil || conversion.Strategy == apiextensionsv1.NoneConverter && conversion.Webhook == nil {
 		return nil
-	case conversion.Strategy != apiextensionsv1.WebhookConverter || conversion.Webhook == nil ||
-		conversion.Webhook.ClientConfig == nil:
-		return refuse.invalid("its conversion strategy is %q, which does not go with the webhook given", conversion.Strategy)
 	}
-	address, err := url.Parse(conversion.Webhook.ClientConfig.URL)
-	if err != nil || address.Scheme != "https" || address.Host == "" {
-		return refuse.invalid("its conversion webhook %q is no https URL", conversion.Webhook.ClientConfig.URL)
-	}
-	return nil
+	return refuse.invalid("its conversion strategy is %q, and only None is accepted", conversion.Strategy)
 }

@@ -32,7 +32,7 @@ type Options struct {
 //
 // All that a CRD's versions have travels, schemas as the API server gives them. When the versions asked for leave out
 // the one that the provider stores, the most stable of them is the one that the consumer stores. A conversion webhook
-// travels if there is more than one version, and it has a URL. Two columns of the same name are one. Nothing else is
+// never travels: with more than one version it is refused. Two columns of the same name are one. Nothing else is
 // left out: what cannot travel is refused with a RefusedError.
 func FromCRD(crd *apiextensionsv1.CustomResourceDefinition, o Options) (*kubebindv1alpha2.BoundSchema, error) {
 	crd = crd.DeepCopy()
@@ -212,19 +212,8 @@ func conversionFromCRD(
 	if in == nil || in.Strategy == apiextensionsv1.NoneConverter {
 		return &kubebindv1alpha2.BoundSchemaConversion{Strategy: apiextensionsv1.NoneConverter}, nil
 	}
-	if in.Webhook == nil || in.Webhook.ClientConfig == nil || in.Webhook.ClientConfig.URL == nil {
-		return nil, refuse.invalid("its conversion webhook is a service of the provider, which consumers cannot reach; " +
-			"export a single version, or give the webhook a URL")
-	}
-	return &kubebindv1alpha2.BoundSchemaConversion{
-		Strategy: in.Strategy,
-		Webhook: &kubebindv1alpha2.BoundSchemaWebhook{
-			ClientConfig: &kubebindv1alpha2.BoundSchemaWebhookClientConfig{
-				URL: *in.Webhook.ClientConfig.URL, CABundle: in.Webhook.ClientConfig.CABundle,
-			},
-			ConversionReviewVersions: in.Webhook.ConversionReviewVersions,
-		},
-	}, nil
+	return nil, refuse.invalid("it converts between versions by a webhook, and consumers call no webhook of a provider; " +
+		"export a single version")
 }
 
 // encode writes JSON without the escapes that browsers need, so that rules in a schema read as they were written. The

@@ -28,7 +28,6 @@ func ToCRD(bound *kubebindv1alpha2.BoundSchema) (*apiextensionsv1.CustomResource
 		ObjectMeta: metav1.ObjectMeta{Name: refuse.resource},
 		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
 			Group: bound.Spec.Group, Names: bound.Spec.Names, Scope: bound.Spec.Scope,
-			Conversion: conversionToCRD(bound.Spec.Conversion),
 		},
 	}
 	if approval := bound.Annotations[apiextensionsv1.KubeAPIApprovedAnnotation]; approval != "" {
@@ -67,18 +66,4 @@ func decodeSchema(raw []byte) (*apiextensionsv1.CustomResourceValidation, error)
 		return nil, fmt.Errorf("it has no type; it must be an object")
 	}
 	return &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: schema}, nil
-}
-
-func conversionToCRD(in *kubebindv1alpha2.BoundSchemaConversion) *apiextensionsv1.CustomResourceConversion {
-	if in == nil || in.Webhook == nil {
-		return nil
-	}
-	url := in.Webhook.ClientConfig.URL
-	return &apiextensionsv1.CustomResourceConversion{
-		Strategy: in.Strategy,
-		Webhook: &apiextensionsv1.WebhookConversion{
-			ClientConfig:             &apiextensionsv1.WebhookClientConfig{URL: &url, CABundle: in.Webhook.ClientConfig.CABundle},
-			ConversionReviewVersions: in.Webhook.ConversionReviewVersions,
-		},
-	}
 }

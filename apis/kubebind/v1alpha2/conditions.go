@@ -123,9 +123,9 @@ func RemoveCondition(conditions *[]Condition, conditionType string) {
 }
 
 // SetSummary sets Ready from all other conditions except those of the ignored types. What comes first in this list
-// decides: False with severity Error, Warning, Info; True; Unknown. The first by type of those lends Ready its reason
-// and message; a Ready that is True has neither. Unknown thus does not spoil what else is True: what must hold an
-// object back is False, with severity Info when it is merely not known yet. Without other conditions there is no Ready.
+// decides: False with severity Error, Warning, Info; Unknown; True. The first by type of those lends Ready its reason
+// and message; a Ready that is True has neither. Upstream ranks Unknown last; then an object would be ready before
+// everything about it is known. Without other conditions there is no Ready.
 func SetSummary(conditions *[]Condition, ignore ...string) {
 	var deciding *Condition
 	for i := range *conditions {
@@ -154,9 +154,9 @@ func SetSummary(conditions *[]Condition, ignore ...string) {
 func rank(c Condition) int {
 	switch {
 	case c.Status == metav1.ConditionTrue:
-		return 3
-	case c.Status != metav1.ConditionFalse:
 		return 4
+	case c.Status != metav1.ConditionFalse:
+		return 3
 	case c.Severity == SeverityInfo:
 		return 2
 	case c.Severity == SeverityWarning:

@@ -84,7 +84,7 @@ func TestSetSummary(t *testing.T) {
 		{"error before warning", []Condition{failed("A", SeverityWarning), failed("B", SeverityError)}, nil, FalseCondition(ConditionReady, "RB", SeverityError, "MB")},
 		{"warning before info", []Condition{failed("A", SeverityInfo), failed("B", SeverityWarning)}, nil, FalseCondition(ConditionReady, "RB", SeverityWarning, "MB")},
 		{"info before true", []Condition{TrueCondition("A"), failed("B", SeverityInfo)}, nil, FalseCondition(ConditionReady, "RB", SeverityInfo, "MB")},
-		{"true before unknown", []Condition{UnknownCondition("A", "RA", "MA"), TrueCondition("B")}, nil, TrueCondition(ConditionReady)},
+		{"unknown before true", []Condition{TrueCondition("A"), UnknownCondition("B", "RB", "MB")}, nil, UnknownCondition(ConditionReady, "RB", "MB")},
 		{"only unknown", []Condition{UnknownCondition("A", "RA", "MA")}, nil, UnknownCondition(ConditionReady, "RA", "MA")},
 		{"false without severity is an error", []Condition{failed("A", SeverityWarning), failed("B", SeverityNone)}, nil, FalseCondition(ConditionReady, "RB", SeverityNone, "MB")},
 		{"first by type", []Condition{failed("B", SeverityError), failed("A", SeverityError)}, nil, FalseCondition(ConditionReady, "RA", SeverityError, "MA")},

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package binding
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/konnector/connection"
+	"kube-bind.io/kube-bind/konnector/schema"
+)
+
+// facts are those of a binding where all is well, changed by modifiers.
+func facts(modifiers ...func(*Facts)) Facts {
+	cowboys := kubebindv1alpha2.GroupResource{Group: "wildwest.dev", Resource: "cowboys"}
+	crd := &apiextensionsv1.CustomResourceDefinition{
+		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
+			Scope: apiextensionsv1.NamespaceScoped,
+			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{
+				{Name: "v1alpha1", Served: true},
+				{Name: "v1", Served: true, Storage: true, Subresources: &apiextensionsv1.CustomResourceSubresources{Status: &apiextensionsv1.CustomResourceSubresourceStatus{}}},
+			},
+		},
+		Status: apiextensionsv1.CustomResourceDefinitionStatus{
+			Conditions: []apiextensionsv1.CustomResourceDefinitionCondition{{Type: apiextensionsv1.Established, Status: apiextensionsv1.ConditionTrue}},
+		},
+	}
+	f := Facts{
+		Binding: &kubebindv1alpha2.APIServiceBinding{ObjectMeta: metav1.ObjectMeta{Name: "cowboys"}},
+		Health:  connection.Health{Synced: true, Beaten: true, PrettyName: "BigCorp"},
+		Export: &kubebindv1alpha2.APIServiceExport{
+			Spec: kubebindv1alpha2.APIServiceExportSpec{
+				Resources:        []kubebindv1alpha2.ExportedResource{{GroupResource: cowboys}},
+				PermissionClaims: []kubebindv1alpha2.PermissionClaim{{GroupResource: kubebindv1alpha2.GroupResource{Resource: "secrets"}}},
+				InformerScope:    kubebindv1alpha2.NamespacedScope,
+				Isolation:        kubebindv1alpha2.IsolationPrefixed,
+			},
+			Status: kubebindv1alpha2.APIServiceExportStatus{Conditions: []kubebindv1alpha2.Condition{kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionProviderInSync)}},
+		},
+		Resources: []ResourceFacts{{Name: cowboys, Bound: &kubebindv1alpha2.BoundSchema{}, Step: schema.Step{Verdict: schema.InSync}, CRD: crd}},
+		Progress:  connection.Progress{Running: 1, Synced: 1},
+	}
+	for _, modify := range modifiers {
+		modify(&f)
+	}
+	return f
+}
+
+func secretProblem(reason string) func(*Facts) {
+	return func(f *Facts) {
+		f.Secret = &connection.Problem{Reason: reason, Message: "do this"}
+		f.Health, f.Export, f.Resources, f.Progress = connection.Health{}, nil, nil, connection.Progress{}
+	}
+}
+
+func away(reason string) func(*Facts) {
+	return func(f *Facts) { f.Health.Provider = &connection.Problem{Reason: reason, Message: "do that"} }
+}
+
+func noExport(f *Facts) {
+	f.Export = nil
+	f.Resources[0].Bound, f.Resources[0].Step = nil, schema.Step{}
+}
+
+func resource(change func(*ResourceFacts)) func(*Facts) {
+	return func(f *Facts) { change(&f.Resources[0]) }
+}
+
+func TestDecideConditions(t *testing.T) {
+	for name, tc := range map[string]struct {
+		facts Facts
+		// What the condition says, as "status/severity/reason"; Ready is the summary.
+		condition, want, ready string
+	}{
+		"all is well": {facts(), kubebindv1alpha2.ConditionConnected, "True//", "True//"},
+		"Secret not read yet": {facts(secretProblem(kubebindv1alpha2.ReasonPending)),
+			kubebindv1alpha2.ConditionSecretValid, "Unknown//Pending", "Unknown//Pending"},
+		"Secret missing": {facts(secretProblem(kubebindv1alpha2.ReasonKubeconfigSecretNotFound)),
+			kubebindv1alpha2.ConditionSecretValid, "False/Error/KubeconfigSecretNotFound", "False/Error/KubeconfigSecretNotFound"},
+		"Secret refused": {facts(secretProblem(kubebindv1alpha2.ReasonKubeconfigRefused)),
+			kubebindv1alpha2.ConditionSecretValid, "False/Error/KubeconfigRefused", "False/Error/KubeconfigRefused"},
+		"provider away": {facts(away(kubebindv1alpha2.ReasonProviderUnreachable)),
+			kubebindv1alpha2.ConditionConnected, "False/Warning/ProviderUnreachable", "False/Warning/ProviderUnreachable"},
+		"credential rejected": {facts(away(kubebindv1alpha2.ReasonUnauthorized)),
+			kubebindv1alpha2.ConditionConnected, "False/Error/Unauthorized", "False/Error/Unauthorized"},
+		"contract namespace not read yet": {facts(func(f *Facts) { f.Health.Synced, f.Export, f.Resources = false, nil, nil }),
+			kubebindv1alpha2.ConditionConnected, "False/Info/Pending", "False/Info/Pending"},
+		"first heartbeat pending": {facts(func(f *Facts) { f.Health.Beaten = false }),
+			kubebindv1alpha2.ConditionHeartbeating, "Unknown//Pending", "Unknown//Pending"},
+		"heartbeat failed": {facts(func(f *Facts) {
+			f.Health.Heartbeat = &connection.Problem{Reason: kubebindv1alpha2.ReasonClusterBindingUpdateFailed}
+		}), kubebindv1alpha2.ConditionHeartbeating, "False/Warning/ClusterBindingUpdateFailed", "False/Warning/ClusterBindingUpdateFailed"},
+		"no export": {facts(noExport),
+			kubebindv1alpha2.ConditionConnected, "False/Error/APIServiceExportNotFound", "False/Error/APIServiceExportNotFound"},
+		"request refused": {facts(noExport, func(f *Facts) {
+			f.Request = &kubebindv1alpha2.APIServiceExportRequest{Status: kubebindv1alpha2.APIServiceExportRequestStatus{Phase: kubebindv1alpha2.PhaseFailed, TerminalMessage: "100% no"}}
+		}), kubebindv1alpha2.ConditionConnected, "False/Error/APIServiceExportFailed", "False/Error/APIServiceExportFailed"},
+		"export not ready": {facts(func(f *Facts) { f.Export.Status.Conditions, f.Resources, f.Progress = nil, nil, connection.Progress{} }),
+			kubebindv1alpha2.ConditionConnected, "False/Info/ExportNotReady", "False/Info/ExportNotReady"},
+		"schema missing": {facts(resource(func(r *ResourceFacts) { r.Bound = nil })),
+			kubebindv1alpha2.ConditionConnected, "False/Error/BoundSchemaFetchFailed", "False/Error/BoundSchemaFetchFailed"},
+		"schema invalid": {facts(resource(func(r *ResourceFacts) { r.Step.Verdict = schema.Invalid })),
+			kubebindv1alpha2.ConditionSchemaInSync, "False/Error/BoundSchemasNotValid", "False/Error/BoundSchemasNotValid"},
+		"foreign CRD": {facts(resource(func(r *ResourceFacts) { r.Step.Verdict, r.CRD = schema.Foreign, nil })),
+			kubebindv1alpha2.ConditionConnected, "False/Error/ForeignCustomResourceDefinition", "False/Error/ForeignCustomResourceDefinition"},
+		"CRD not created": {facts(resource(func(r *ResourceFacts) { r.Step.Verdict, r.CRD, r.Err = schema.Create, nil, errors.New("no") })),
+			kubebindv1alpha2.ConditionConnected, "False/Error/CustomResourceDefinitionCreateFailed", "False/Error/CustomResourceDefinitionCreateFailed"},
+		"W39 CRD not updated": {facts(resource(func(r *ResourceFacts) { r.Step.Verdict, r.Err = schema.Update, errors.New("no") })),
+			kubebindv1alpha2.ConditionSchemaInSync, "False/Error/CustomResourceDefinitionUpdateFailed", "False/Error/CustomResourceDefinitionUpdateFailed"},
+		"CRD going": {facts(resource(func(r *ResourceFacts) { r.Step.Verdict = schema.Terminating })),
+			kubebindv1alpha2.ConditionSchemaInSync, "False/Info/CustomResourceDefinitionNotEstablished", "False/Info/CustomResourceDefinitionNotEstablished"},
+		"W34 informers not synced": {facts(func(f *Facts) { f.Progress.Synced = 0 }),
+			kubebindv1alpha2.ConditionInformersSynced, "False/Info/InformersPending", "False/Info/InformersPending"},
+		"W45 one object fails, the binding is ready": {facts(func(f *Facts) { f.Progress.Problems = map[string]int{"Conflict": 2, "Rejected": 1} }),
+			kubebindv1alpha2.ConditionObjectsInSync, "False/Info/ObjectsFailing", "True//"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Decide(tc.facts).Status.Conditions
+			if have := text(got, tc.condition); have != tc.want {
+				t.Errorf("%s is %s, want %s", tc.condition, have, tc.want)
+			}
+			if have := text(got, kubebindv1alpha2.ConditionReady); have != tc.ready {
+				t.Errorf("Ready is %s, want %s", have, tc.ready)
+			}
+		})
+	}
+}
+
+func text(conditions []kubebindv1alpha2.Condition, conditionType string) string {
+	c := kubebindv1alpha2.FindCondition(conditions, conditionType)
+	if c == nil {
+		return "absent"
+	}
+	return string(c.Status) + "/" + string(c.Severity) + "/" + c.Reason
+}
+
+func message(d Decision, conditionType string) string {
+	return kubebindv1alpha2.FindCondition(d.Status.Conditions, conditionType).Message
+}
+
+func TestDecideMessages(t *testing.T) {
+	counted := Decide(facts(func(f *Facts) { f.Progress.Problems = map[string]int{"Rejected": 1, "Conflict": 2} }))
+	if got, want := message(counted, kubebindv1alpha2.ConditionObjectsInSync), "Not in sync: 2 Conflict, 1 Rejected."; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want %q first", got, want)
+	}
+	refused := Decide(facts(noExport, func(f *Facts) {
+		f.Request = &kubebindv1alpha2.APIServiceExportRequest{Status: kubebindv1alpha2.APIServiceExportRequestStatus{Phase: kubebindv1alpha2.PhaseFailed, TerminalMessage: "100% no"}}
+	}))
+	if got := message(refused, kubebindv1alpha2.ConditionConnected); !strings.HasSuffix(got, "100% no") {
+		t.Errorf("the provider's words are not repeated as they are: %q", got)
+	}
+}
+
+func TestDecideWhatToSync(t *testing.T) {
+	gvr := runtimeschema.GroupVersionResource{Group: "wildwest.dev", Version: "v1", Resource: "cowboys"}
+	synced := connection.Resource{GVR: gvr, Namespaced: true, StatusSubresource: true, Isolation: kubebindv1alpha2.IsolationPrefixed}
+	for name, tc := range map[string]struct {
+		facts Facts
+		known bool
+		want  []connection.Resource
+	}{
+		"the storage version":                  {facts(), true, []connection.Resource{synced}},
+		"all namespaces at once":               {facts(func(f *Facts) { f.Export.Spec.InformerScope = kubebindv1alpha2.ClusterScope }), true, []connection.Resource{{GVR: gvr, Namespaced: true, StatusSubresource: true, Isolation: kubebindv1alpha2.IsolationPrefixed, ClusterWide: true}}},
+		"W38 the next served version":          {facts(resource(func(r *ResourceFacts) { r.CRD.Spec.Versions[1].Served = false })), true, []connection.Resource{{GVR: gvr.GroupResource().WithVersion("v1alpha1"), Namespaced: true, Isolation: kubebindv1alpha2.IsolationPrefixed}}},
+		"nothing before the CRD is served":     {facts(resource(func(r *ResourceFacts) { r.CRD.Status.Conditions = nil })), true, nil},
+		"W2 nothing without a CRD of ours":     {facts(resource(func(r *ResourceFacts) { r.CRD = nil })), true, nil},
+		"withdrawn: objects may be let go":     {facts(noExport), true, []connection.Resource{{GVR: gvr, Namespaced: true, StatusSubresource: true, Withdrawn: true}}},
+		"as it is while the Secret is bad":     {facts(secretProblem(kubebindv1alpha2.ReasonKubeconfigSecretInvalid)), false, nil},
+		"as it is until all is known":          {facts(func(f *Facts) { f.Health.Synced, f.Resources = false, nil }), false, nil},
+		"goes on while the provider is away":   {facts(away(kubebindv1alpha2.ReasonProviderUnreachable)), true, []connection.Resource{synced}},
+		"goes on until the CRD is really gone": {facts(resource(func(r *ResourceFacts) { r.Step.Verdict = schema.Terminating })), true, []connection.Resource{synced}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := Decide(tc.facts)
+			if d.Known != tc.known || len(d.Sync) != len(tc.want) {
+				t.Fatalf("got %v %+v, want %v %+v", d.Known, d.Sync, tc.known, tc.want)
+			}
+			for i := range d.Sync {
+				if d.Sync[i] != tc.want[i] {
+					t.Errorf("got %+v, want %+v", d.Sync[i], tc.want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestDecideStatus(t *testing.T) {
+	d := Decide(facts())
+	if d.Status.ProviderPrettyName != "BigCorp" || len(d.Status.BoundSchemas) != 1 || len(d.Status.PermissionClaims) != 1 {
+		t.Errorf("got %+v", d.Status)
+	}
+	// What was brought must not be forgotten with the export: nothing else says which CRDs are ours.
+	before := d.Status
+	d = Decide(facts(noExport, func(f *Facts) { f.Binding.Status = before }))
+	if len(d.Status.BoundSchemas) != 1 || d.Status.ProviderPrettyName != "BigCorp" {
+		t.Errorf("got %+v", d.Status)
+	}
+	d = Decide(facts(secretProblem(kubebindv1alpha2.ReasonKubeconfigSecretNotFound), func(f *Facts) { f.Binding.Status = before }))
+	if len(d.Status.BoundSchemas) != 1 {
+		t.Errorf("got %+v", d.Status)
+	}
+}
+
+func TestDecideIsStable(t *testing.T) {
+	first := Decide(facts())
+	second := Decide(facts(func(f *Facts) { f.Binding.Status = first.Status }))
+	for i, c := range second.Status.Conditions {
+		if c != first.Status.Conditions[i] {
+			t.Errorf("condition changed from %+v to %+v", first.Status.Conditions[i], c)
+		}
+	}
+}
+
+// W2: the schema's own group and plural must be those that the export names.
+func TestW2PlanSchemaRefusesAnotherResource(t *testing.T) {
+	bound := &kubebindv1alpha2.BoundSchema{Spec: kubebindv1alpha2.BoundSchemaSpec{
+		Group: "", Names: apiextensionsv1.CustomResourceDefinitionNames{Plural: "secrets"},
+	}}
+	r := ResourceFacts{Name: kubebindv1alpha2.GroupResource{Group: "wildwest.dev", Resource: "cowboys"}, Bound: bound}
+	if step := planSchema(r, nil, &kubebindv1alpha2.APIServiceBinding{}); step.Verdict != schema.Invalid {
+		t.Errorf("got %+v", step)
+	}
+}

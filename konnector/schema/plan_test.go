@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"testing"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kube-bind.io/kube-bind/apis/boundschema"
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+)
+
+func source() *apiextensionsv1.CustomResourceDefinition {
+	return &apiextensionsv1.CustomResourceDefinition{
+		ObjectMeta: metav1.ObjectMeta{Name: "cowboys.wildwest.dev"},
+		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
+			Group: "wildwest.dev", Scope: apiextensionsv1.NamespaceScoped,
+			Names: apiextensionsv1.CustomResourceDefinitionNames{Plural: "cowboys", Singular: "cowboy", Kind: "Cowboy", ListKind: "CowboyList"},
+			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
+				Name: "v1alpha1", Served: true, Storage: true,
+				Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object"}},
+			}},
+		},
+	}
+}
+
+func bound(t *testing.T) *kubebindv1alpha2.BoundSchema {
+	t.Helper()
+	b, err := boundschema.FromCRD(source(), boundschema.Options{InformerScope: kubebindv1alpha2.NamespacedScope, Isolation: kubebindv1alpha2.IsolationPrefixed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestPlan(t *testing.T) {
+	us := &kubebindv1alpha2.APIServiceBinding{ObjectMeta: metav1.ObjectMeta{Name: "cowboys", UID: "us"}}
+	theirs := &kubebindv1alpha2.APIServiceBinding{ObjectMeta: metav1.ObjectMeta{Name: "cowboys", UID: "them"}}
+	created := func(by *kubebindv1alpha2.APIServiceBinding, changes ...func(*apiextensionsv1.CustomResourceDefinition)) *apiextensionsv1.CustomResourceDefinition {
+		crd := Plan(bound(t), nil, by).CRD
+		crd.Spec.Conversion = &apiextensionsv1.CustomResourceConversion{Strategy: apiextensionsv1.NoneConverter} // the API server's default
+		for _, change := range changes {
+			change(crd)
+		}
+		return crd
+	}
+	now := metav1.Now()
+	for name, tc := range map[string]struct {
+		have *apiextensionsv1.CustomResourceDefinition
+		want Verdict
+	}{
+		"missing":         {nil, Create},
+		"as it should be": {created(us), InSync},
+		"W40 edited": {created(us, func(c *apiextensionsv1.CustomResourceDefinition) {
+			c.Spec.Versions[0].Schema.OpenAPIV3Schema.Type = "string"
+		}), Update},
+		"of an older schema": {created(us, func(c *apiextensionsv1.CustomResourceDefinition) {
+			c.Annotations[kubebindv1alpha2.SourceSpecHashAnnotation] = "old"
+		}), Update},
+		"somebody's":                     {source(), Foreign},
+		"another binding's of this name": {created(theirs), Foreign},
+		"going":                          {created(us, func(c *apiextensionsv1.CustomResourceDefinition) { c.DeletionTimestamp = &now }), Terminating},
+		"somebody's, and going":          {created(theirs, func(c *apiextensionsv1.CustomResourceDefinition) { c.DeletionTimestamp = &now }), Foreign},
+	} {
+		t.Run(name, func(t *testing.T) {
+			step := Plan(bound(t), tc.have, us)
+			if step.Verdict != tc.want {
+				t.Fatalf("got %v (%s), want %v", step.Verdict, step.Message, tc.want)
+			}
+			if (step.Verdict == Foreign) != (step.CRD == nil) {
+				t.Errorf("the CRD to go on with is %v", step.CRD)
+			}
+		})
+	}
+}
+
+func TestPlanUpdateKeepsMetadata(t *testing.T) {
+	us := &kubebindv1alpha2.APIServiceBinding{ObjectMeta: metav1.ObjectMeta{Name: "cowboys", UID: "us"}}
+	have := Plan(bound(t), nil, us).CRD
+	have.ResourceVersion, have.Labels = "7", map[string]string{"user": "label"}
+	have.Annotations[kubebindv1alpha2.SourceSpecHashAnnotation] = "old"
+	step := Plan(bound(t), have, us)
+	if step.Verdict != Update || step.CRD.ResourceVersion != "7" || step.CRD.Labels["user"] != "label" || len(step.CRD.OwnerReferences) != 1 {
+		t.Errorf("got %+v", step)
+	}
+	if have.Annotations[kubebindv1alpha2.SourceSpecHashAnnotation] != "old" {
+		t.Error("the input was changed")
+	}
+}
+
+func TestPlanInvalid(t *testing.T) {
+	b := bound(t)
+	b.Spec.Versions[0].Schema.Raw = []byte("{")
+	if step := Plan(b, nil, &kubebindv1alpha2.APIServiceBinding{}); step.Verdict != Invalid || step.Message == "" {
+		t.Errorf("got %+v", step)
+	}
+}
+
+func TestSyncedVersion(t *testing.T) {
+	v := func(name string, served, storage bool) apiextensionsv1.CustomResourceDefinitionVersion {
+		return apiextensionsv1.CustomResourceDefinitionVersion{Name: name, Served: served, Storage: storage}
+	}
+	for name, tc := range map[string]struct {
+		versions []apiextensionsv1.CustomResourceDefinitionVersion
+		want     string
+	}{
+		"storage, listed last":        {[]apiextensionsv1.CustomResourceDefinitionVersion{v("v1alpha1", true, false), v("v1", true, true)}, "v1"},
+		"first served, if not stored": {[]apiextensionsv1.CustomResourceDefinitionVersion{v("v1", false, true), v("v2", true, false), v("v3", true, false)}, "v2"},
+		"none":                        {[]apiextensionsv1.CustomResourceDefinitionVersion{v("v1", false, true)}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, ok := SyncedVersion(&apiextensionsv1.CustomResourceDefinition{Spec: apiextensionsv1.CustomResourceDefinitionSpec{Versions: tc.versions}})
+			if got.Name != tc.want || ok != (tc.want != "") {
+				t.Errorf("got %q", got.Name)
+			}
+		})
+	}
+}

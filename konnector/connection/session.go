@@ -4,6 +4,7 @@ package connection
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	gosync "sync"
 
@@ -210,7 +211,7 @@ func (s *Session) suspect(err error) {
 // away tells errors about the provider or our credential from others, which give nil.
 func (s *Session) away(err error) *Problem {
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, context.Canceled):
 		return nil
 	case apierrors.IsUnauthorized(err):
 		return &Problem{kubebindv1alpha2.ReasonUnauthorized, fmt.Sprintf("The provider does not accept the credential in Secret %s. "+

@@ -137,6 +137,7 @@ func (s *Syncer) failed(in plan.Input, key types.NamespacedName, a plan.Action, 
 		// The object is not what the cache showed. Its event is under way; the retry is for the case that it is not.
 	case isAway(err):
 		if onProvider {
+			s.doubts.add(key, a.Key)
 			s.Suspect(err)
 		}
 		s.report(in.Consumer, key, problem{reasonRetrying, ""}, false)

@@ -37,6 +37,10 @@ const (
 	retryMax = 2 * time.Minute
 )
 
+// staleRetry is how soon an object is looked at again that could not be planned because a cache was behind. Nearly
+// always an event comes first; but when a watch breaks and the copy has come and gone before the next list, none does.
+const staleRetry = 30 * time.Second
+
 // Targets maps consumer keys to provider keys and back.
 type Targets interface {
 	// Target says where the consumer object of that key goes. It starts what is missing for it, if it may.
@@ -81,6 +85,7 @@ type Syncer struct {
 	provider *informers
 	queue    workqueue.TypedRateLimitingInterface[types.NamespacedName]
 	guard    *guard.Guard
+	doubts   *doubts
 	repairs  *flowcontrol.Backoff
 	problems *problems
 
@@ -102,6 +107,7 @@ func New(o Options) (*Syncer, error) {
 		queue: workqueue.NewTypedRateLimitingQueue(
 			workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryMin, retryMax)),
 		guard:    guard.New(),
+		doubts:   newDoubts(),
 		repairs:  flowcontrol.NewBackOff(retryMin, retryMax),
 		problems: newProblems(),
 	}
@@ -224,9 +230,12 @@ func (s *Syncer) work(ctx context.Context) {
 }
 
 func (s *Syncer) reconcile(ctx context.Context, key types.NamespacedName) error {
+	if err := s.settle(ctx, key); err != nil {
+		return err
+	}
 	in, fresh := s.view(key)
 	if !fresh {
-		return nil
+		return &laterError{staleRetry}
 	}
 	return s.do(ctx, key, in, plan.Object(in))
 }

@@ -132,12 +132,14 @@ func (s *Syncer) delete(ctx context.Context, client dynamic.ResourceInterface, k
 // failed tells one kind of error from another and decides who hears of it.
 func (s *Syncer) failed(in plan.Input, key types.NamespacedName, a plan.Action, err error) error {
 	onProvider := a.Kind.OnProvider()
+	if onProvider && (isAway(err) || apierrors.IsInternalError(err)) {
+		s.doubts.add(key, a.Key)
+	}
 	switch {
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), isOtherUID(err), apierrors.IsNotFound(err) && !onProvider:
 		// The object is not what the cache showed. Its event is under way; the retry is for the case that it is not.
 	case isAway(err):
 		if onProvider {
-			s.doubts.add(key, a.Key)
 			s.Suspect(err)
 		}
 		s.report(in.Consumer, key, problem{reasonRetrying, ""}, false)

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sync
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"syscall"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/flowcontrol"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"kube-bind.io/kube-bind/konnector/sync/plan"
+)
+
+func TestErrorClasses(t *testing.T) {
+	resource := schema.GroupResource{Group: "wildwest.dev", Resource: "cowboys"}
+	invalidUID := &apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonInvalid, Details: &metav1.StatusDetails{
+		Causes: []metav1.StatusCause{{Type: metav1.CauseTypeFieldValueInvalid, Field: "metadata.uid"}},
+	}}}
+	for name, tc := range map[string]struct {
+		err             error
+		away, otherUIDs bool
+	}{
+		"no connection":      {&url.Error{Op: "Patch", Err: syscall.ECONNREFUSED}, true, false},
+		"no answer":          {context.DeadlineExceeded, true, false},
+		"token revoked":      {apierrors.NewUnauthorized("no"), true, false},
+		"too many requests":  {apierrors.NewTooManyRequests("later", 1), true, false},
+		"going down":         {apierrors.NewServiceUnavailable("bye"), true, false},
+		"server too slow":    {apierrors.NewTimeoutError("slow", 1), true, false},
+		"a webhook is ill":   {apierrors.NewInternalError(errors.New("webhook")), false, false},
+		"denied":             {apierrors.NewForbidden(resource, "billy", errors.New("policy")), false, false},
+		"invalid":            {apierrors.NewInvalid(schema.GroupKind{}, "billy", nil), false, false},
+		"not the same UID":   {invalidUID, false, true},
+		"too large":          {apierrors.NewRequestEntityTooLargeError("big"), false, false},
+		"bad request":        {apierrors.NewBadRequest("bad"), false, false},
+		"changed meanwhile":  {apierrors.NewConflict(resource, "billy", nil), false, false},
+		"method not allowed": {apierrors.NewMethodNotSupported(resource, "patch"), false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := isAway(tc.err); got != tc.away {
+				t.Errorf("isAway is %v", got)
+			}
+			if got := isOtherUID(tc.err); got != tc.otherUIDs {
+				t.Errorf("isOtherUID is %v", got)
+			}
+		})
+	}
+}
+
+// Whoever changes a field of ours on the provider gets it back at a growing interval.
+func TestPaceGrowsForRepairsAlone(t *testing.T) {
+	clock := clocktesting.NewFakeClock(time.Unix(1000, 0))
+	s := &Syncer{repairs: flowcontrol.NewFakeBackOff(retryMin, retryMax, clock)}
+	key := types.NamespacedName{Name: "billy"}
+	repair := plan.Action{Kind: plan.Apply, Repair: true}
+	var waits []time.Duration
+	for range 5 {
+		if wait := s.pace(key, repair); wait != 0 {
+			t.Fatalf("a repair that is due waits %s", wait)
+		}
+		wait := s.pace(key, repair)
+		if wait <= 0 {
+			t.Fatal("a second repair at once is not held back")
+		}
+		waits = append(waits, wait)
+		if got := s.pace(key, plan.Action{Kind: plan.Apply}); got != 0 {
+			t.Errorf("a change by the user waits %s", got)
+		}
+		clock.Step(wait)
+	}
+	for i := 1; i < len(waits); i++ {
+		if waits[i] <= waits[i-1] {
+			t.Errorf("waits do not grow: %v", waits)
+		}
+	}
+}
+
+func TestProblems(t *testing.T) {
+	p := newProblems()
+	a, b := types.NamespacedName{Name: "a"}, types.NamespacedName{Name: "b"}
+	if news, counts := p.set(a, problem{"Conflict", "m"}); !news || !counts {
+		t.Error("the first is no news")
+	}
+	if news, counts := p.set(a, problem{"Conflict", "m"}); news || counts {
+		t.Error("the same again is news")
+	}
+	if news, counts := p.set(a, problem{"Conflict", "other"}); !news || counts {
+		t.Error("another message must be news and count the same")
+	}
+	p.set(b, problem{"Rejected", "m"})
+	if got := p.counts(); got["Conflict"] != 1 || got["Rejected"] != 1 || len(p.keys()) != 2 {
+		t.Errorf("got %v", got)
+	}
+	if !p.clear(a) || p.clear(a) || len(p.counts()) != 1 {
+		t.Error("a cleared problem still counts")
+	}
+}
+
+func TestDoubts(t *testing.T) {
+	d := newDoubts()
+	consumer, provider := types.NamespacedName{Name: "a"}, types.NamespacedName{Name: "p-a"}
+	d.add(consumer, provider)
+	if got, ok := d.get(consumer); !ok || got != provider {
+		t.Errorf("got %v", got)
+	}
+	d.remove(consumer)
+	if _, ok := d.get(consumer); ok {
+		t.Error("it is still there")
+	}
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package providertest
+
+import (
+	"context"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/providers"
+)
+
+// testFenced uses the credential of one place against itself and another one.
+func testFenced(t *testing.T, w World) {
+	mine, theirs := w.place(t, person(t, "a")), w.place(t, person(t, "b"))
+	c := w.as(t, mine.Kubeconfig)
+	ctx := t.Context()
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: mine.Namespace, Name: "private"}}
+	if err := w.Admin.Create(ctx, secret); err != nil {
+		t.Fatal(err)
+	}
+	binding := &kubebindv1alpha2.ClusterBinding{}
+	if err := c.Get(ctx, client.ObjectKey{Namespace: mine.Namespace, Name: kubebindv1alpha2.ClusterBindingName}, binding); err != nil {
+		t.Fatal(err)
+	}
+	granted := binding.DeepCopy()
+	granted.Spec.ServiceProviderSpec.Raw = []byte(`{"grantedTemplates":["all"]}`)
+	in := func(namespace, name string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: namespace, Name: name}
+	}
+	for what, err := range map[string]error{
+		"read the other's credential":    c.Get(ctx, client.ObjectKey{Namespace: theirs.Namespace, Name: theirs.KubeconfigSecret.Name}, &corev1.Secret{}),
+		"read the other's contract":      c.Get(ctx, client.ObjectKey{Namespace: theirs.Namespace, Name: kubebindv1alpha2.ClusterBindingName}, &kubebindv1alpha2.ClusterBinding{}),
+		"list the other's exports":       c.List(ctx, &kubebindv1alpha2.APIServiceExportList{}, client.InNamespace(theirs.Namespace)),
+		"ask in the other's name":        c.Create(ctx, &kubebindv1alpha2.APIServiceNamespace{ObjectMeta: in(theirs.Namespace, "x")}),
+		"list all contracts":             c.List(ctx, &kubebindv1alpha2.ClusterBindingList{}),
+		"list all secrets":               c.List(ctx, &corev1.SecretList{}),
+		"list the secrets of the place":  c.List(ctx, &corev1.SecretList{}, client.InNamespace(mine.Namespace)),
+		"read another secret there":      c.Get(ctx, client.ObjectKeyFromObject(secret), &corev1.Secret{}),
+		"read the token itself":          c.Get(ctx, client.ObjectKey{Namespace: mine.Namespace, Name: kubebindv1alpha2.BinderName}, &corev1.Secret{}),
+		"make a secret":                  c.Create(ctx, &corev1.Secret{ObjectMeta: in(mine.Namespace, "x")}),
+		"list namespaces":                c.List(ctx, &corev1.NamespaceList{}),
+		"make a namespace":               c.Create(ctx, &corev1.Namespace{ObjectMeta: in("", "made-by-a-consumer")}),
+		"grant itself a template":        c.Patch(ctx, granted, client.MergeFrom(binding)),
+		"make an export":                 c.Create(ctx, &kubebindv1alpha2.APIServiceExport{ObjectMeta: in(mine.Namespace, "x")}),
+		"give itself a role":             c.Create(ctx, &rbacv1.Role{ObjectMeta: in(mine.Namespace, "x")}),
+		"bind itself to a role":          c.Create(ctx, &rbacv1.RoleBinding{ObjectMeta: in(mine.Namespace, "x"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"}}),
+		"make itself another account":    c.Create(ctx, &corev1.ServiceAccount{ObjectMeta: in(mine.Namespace, "x")}),
+		"ask the backend as a requester": c.Create(ctx, &kubebindv1alpha2.BindableResourcesRequest{ObjectMeta: in(mine.Namespace, "x")}),
+	} {
+		if !apierrors.IsForbidden(err) {
+			t.Errorf("the consumer may %s: %v", what, err)
+		}
+	}
+}
+
+func testRepair(t *testing.T, w World) {
+	p := w.place(t, person(t, "a"))
+	ctx := t.Context()
+	if err := w.Admin.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.KubeconfigSecret.Name}}); err != nil {
+		t.Fatal(err)
+	}
+	var repaired *providers.Place
+	// The provider may look at a cache that does not know of the deletion yet.
+	err := wait.PollUntilContextTimeout(ctx, pause, timeout, true, func(ctx context.Context) (bool, error) {
+		if err := patiently(ctx, func(ctx context.Context) error {
+			var err error
+			repaired, err = w.Provider.Repair(ctx, providers.Place{Cluster: w.Cluster, Namespace: p.Namespace})
+			return err
+		}); err != nil {
+			return false, err
+		}
+		err := w.Admin.Get(ctx, client.ObjectKey{Namespace: p.Namespace, Name: p.KubeconfigSecret.Name}, &corev1.Secret{})
+		return err == nil, client.IgnoreNotFound(err)
+	})
+	if err != nil {
+		t.Fatalf("the kubeconfig Secret is not put back: %v", err)
+	}
+	if repaired.Namespace != p.Namespace || repaired.KubeconfigSecret != p.KubeconfigSecret || string(repaired.Kubeconfig) != string(p.Kubeconfig) {
+		t.Errorf("the place became %+v", repaired)
+	}
+}
+
+// testRevoke deletes the token and expects the credential to be refused, and Repair to make another one.
+func testRevoke(t *testing.T, w World) {
+	p := w.place(t, person(t, "a"))
+	old := w.as(t, p.Kubeconfig)
+	key := client.ObjectKey{Namespace: p.Namespace, Name: kubebindv1alpha2.ClusterBindingName}
+	if err := old.Get(t.Context(), key, &kubebindv1alpha2.ClusterBinding{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Admin.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: kubebindv1alpha2.BinderName}}); err != nil {
+		t.Fatal(err)
+	}
+	err := wait.PollUntilContextTimeout(t.Context(), pause, timeout, true, func(ctx context.Context) (bool, error) {
+		return apierrors.IsUnauthorized(old.Get(ctx, key, &kubebindv1alpha2.ClusterBinding{})), nil
+	})
+	if err != nil {
+		t.Fatalf("the old credential goes on working: %v", err)
+	}
+	var repaired *providers.Place
+	err = wait.PollUntilContextTimeout(t.Context(), pause, timeout, true, func(ctx context.Context) (bool, error) {
+		err := patiently(ctx, func(ctx context.Context) error {
+			var err error
+			repaired, err = w.Provider.Repair(ctx, providers.Place{Cluster: w.Cluster, Namespace: p.Namespace})
+			return err
+		})
+		return err == nil && string(repaired.Kubeconfig) != string(p.Kubeconfig), err
+	})
+	if err != nil {
+		t.Fatalf("there is no new credential: %v", err)
+	}
+	if err := w.as(t, repaired.Kubeconfig).Get(t.Context(), key, &kubebindv1alpha2.ClusterBinding{}); err != nil {
+		t.Errorf("the new credential: %v", err)
+	}
+}
+
+func testRemove(t *testing.T, w World) {
+	consumer := person(t, "a")
+	p, other := w.place(t, consumer), w.place(t, person(t, "b"))
+	old := w.as(t, p.Kubeconfig)
+	w.until(t, "removing the place", func(ctx context.Context) error {
+		return w.Provider.Remove(ctx, providers.Place{Cluster: w.Cluster, Namespace: p.Namespace})
+	})
+	key := client.ObjectKey{Namespace: p.Namespace, Name: kubebindv1alpha2.ClusterBindingName}
+	if err := old.Get(t.Context(), key, &kubebindv1alpha2.ClusterBinding{}); !apierrors.IsUnauthorized(err) {
+		t.Errorf("the credential is not refused: %v", err)
+	}
+	if err := w.Admin.Get(t.Context(), key, &kubebindv1alpha2.ClusterBinding{}); !apierrors.IsNotFound(err) {
+		t.Errorf("the ClusterBinding is still there: %v", err)
+	}
+	key.Namespace = other.Namespace
+	if err := w.as(t, other.Kubeconfig).Get(t.Context(), key, &kubebindv1alpha2.ClusterBinding{}); err != nil {
+		t.Errorf("the other place suffered: %v", err)
+	}
+	if again := w.place(t, consumer); string(again.Kubeconfig) == string(p.Kubeconfig) {
+		t.Error("a place made anew has the old credential")
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -22,7 +23,7 @@ type step struct {
 
 // walk does all steps, prints each, and fails at the first that fails or does not show what it should.
 func (w *world) walk(ctx context.Context) error {
-	for i, s := range append(providerSteps(), consumerSteps()...) {
+	for i, s := range slices.Concat(providerSteps(), consumerSteps(), objectSteps()) {
 		say("%d. %s", i+1, s.say)
 		fmt.Println("   $ " + strings.ReplaceAll(s.command, "\n", "\n     "))
 		cmd := exec.CommandContext(ctx, "sh", "-ec", s.command)
@@ -79,7 +80,7 @@ kubectl --kubeconfig=$PROVIDER --namespace=$PLACE get apiserviceexports,boundsch
 	}
 }
 
-// consumerSteps begin with that kubeconfig and end with nothing left of the object.
+// consumerSteps begin with that kubeconfig and end with the API.
 func consumerSteps() []step {
 	return []step{
 		{
@@ -101,6 +102,12 @@ kubectl --kubeconfig=$CONSUMER wait apiservicebinding/cowboys --for=jsonpath='{.
 kubectl --kubeconfig=$CONSUMER get apiservicebindings`,
 			show: "BigCorp.com",
 		},
+	}
+}
+
+// objectSteps are the life of an object.
+func objectSteps() []step {
+	return []step{
 		{
 			say: "The API is there. A user of the consumer creates an object.",
 			command: `kubectl --kubeconfig=$CONSUMER apply -f - <<END

@@ -169,7 +169,7 @@ func (s *Session) takeOver(ctx context.Context, kubeconfig []byte) error {
 	}
 	if have, err := ParseKubeconfig(ours.Data[ref.Key]); err != nil || !sameCredential(have, s.credential) {
 		// Somebody has just put something else there; that is for the next session to judge.
-		return nil
+		return nil //nolint:nilerr // what cannot be parsed is somebody else's, too
 	}
 	ours.Data[ref.Key] = kubeconfig
 	if _, err := secrets.Update(ctx, ours, metav1.UpdateOptions{FieldManager: kubebindv1alpha2.FieldManager}); err != nil {

@@ -95,6 +95,9 @@ func (g graph) breaches(w wall) [][]string {
 	var found [][]string
 	for _, folder := range w.from {
 		for _, from := range g.ours(folder) {
+			if slices.ContainsFunc(w.but, func(exempt string) bool { return within(from, absolute(exempt)) }) {
+				continue
+			}
 			for _, to := range w.to {
 				if chain := g.chain(from, func(p string) bool { return within(p, absolute(to)) }); chain != nil {
 					found = append(found, chain)

@@ -16,7 +16,7 @@ import (
 )
 
 // version is set by the linker.
-var version = "v0.0.0" //nolint:gochecknoglobals // -ldflags -X needs a variable.
+var version = "v0.0.0"
 
 func main() {
 	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {

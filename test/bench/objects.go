@@ -18,7 +18,7 @@ const consumerNamespace = "default"
 // payload makes an object about 1 KB.
 const payload = 700
 
-var resource = schema.GroupVersionResource{Group: "wildwest.dev", Version: "v1alpha1", Resource: "cowboys"} //nolint:gochecknoglobals // A constant, but for the language.
+var resource = schema.GroupVersionResource{Group: "wildwest.dev", Version: "v1alpha1", Resource: "cowboys"}
 
 func object(namespace, name string, revision int) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{

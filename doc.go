@@ -20,6 +20,7 @@
 //	providers                what the backend stands on: logical clusters, and places for consumers in them
 //	providers/credential     the kubeconfig that a consumer gets, and its renewal
 //	providers/kube           one plain cluster; a consumer's place is a namespace
+//	providers/providertest   what every provider must do, as a test suite
 //
 //	backend                  the provider's side: New and Run put together what is below
 //	backend/controllers/...  one controller each for requests, exports, namespaces, consumers, bindings and templates
@@ -39,6 +40,7 @@
 //
 //	controlplane             control planes and other programs as processes of this machine, for tests and the demo
 //	cmd/...                  the programs: flags become Options, then Run
+//	docs/reference           the reference pages, and tests that they say what the code says
 //	hack/demo                what `make demo` shows
 //	test/pair                a provider and a consumer, with the shipped programs
 //	test/...                 end-to-end tests, benchmark, and the test of the rule about imports

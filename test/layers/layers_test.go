@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -167,6 +169,33 @@ func TestNames(t *testing.T) {
 			if slices.Contains(nameless, element) {
 				t.Errorf("the name %s in %s does not say what is in it", element, p)
 			}
+		}
+	}
+}
+
+// TestMapIsComplete looks whether the map in the root package knows every package, and only those.
+func TestMapIsComplete(t *testing.T) {
+	content, err := os.ReadFile("../../doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := load(t).ours("")
+	known := map[string]bool{module: true}
+	for _, line := range regexp.MustCompile(`(?m)^//\t(\S+)`).FindAllStringSubmatch(string(content), -1) {
+		folder, isTree := strings.CutSuffix(line[1], "/...")
+		before := len(known)
+		for _, p := range packages {
+			if p == path.Join(module, folder) || isTree && within(p, path.Join(module, folder)) {
+				known[p] = true
+			}
+		}
+		if len(known) == before {
+			t.Errorf("doc.go has a line for %s, where there is nothing that an earlier line does not have", line[1])
+		}
+	}
+	for _, p := range packages {
+		if !known[p] {
+			t.Errorf("doc.go does not mention %s", p)
 		}
 	}
 }

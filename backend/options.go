@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 )
@@ -153,6 +154,9 @@ func (o *Options) Complete() error {
 			return fmt.Errorf("reading --external-ca-file: %w", err)
 		}
 		o.externalCA = raw
+	}
+	if o.Logger.GetSink() == nil {
+		o.Logger = logr.New(log.NullLogSink{})
 	}
 	return o.completeConfig()
 }

@@ -4,6 +4,8 @@ package backend_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -68,12 +70,10 @@ func create[T client.Object](t *testing.T, c client.Client, obj T) T {
 
 // unique is a name that no other test uses.
 func unique(t *testing.T) string {
-	name := strings.ToLower(t.Name())
-	name = strings.NewReplacer("/", "-", "_", "-", "#", "-").Replace(strings.TrimPrefix(name, "test"))
-	if len(name) > 30 {
-		name = name[:30]
-	}
-	return strings.Trim(name, "-")
+	sum := sha256.Sum256([]byte(t.Name()))
+	_, name, _ := strings.Cut(strings.ToLower(t.Name()), "test")
+	name, _, _ = strings.Cut(name, "/")
+	return name[:min(len(name), 12)] + hex.EncodeToString(sum[:4])
 }
 
 // api is a CRD of the provider.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -245,4 +246,31 @@ func (c consumer) serviceNamespace(t *testing.T, name string) string {
 		return nil
 	})
 	return ns.Status.Namespace
+}
+
+// roleList and roleBindingList return what was given to a consumer.
+func roleList(t *testing.T, contract string) []client.Object {
+	t.Helper()
+	var list rbacv1.RoleList
+	if err := admin(t).List(t.Context(), &list, client.MatchingLabels{kubebindv1alpha2.ContractNamespaceLabel: contract}); err != nil {
+		t.Fatal(err)
+	}
+	var out []client.Object
+	for i := range list.Items {
+		out = append(out, &list.Items[i])
+	}
+	return out
+}
+
+func roleBindingList(t *testing.T, contract string) []client.Object {
+	t.Helper()
+	var list rbacv1.RoleBindingList
+	if err := admin(t).List(t.Context(), &list, client.MatchingLabels{kubebindv1alpha2.ContractNamespaceLabel: contract}); err != nil {
+		t.Fatal(err)
+	}
+	var out []client.Object
+	for i := range list.Items {
+		out = append(out, &list.Items[i])
+	}
+	return out
 }

@@ -4,14 +4,18 @@ package backend_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"kube-bind.io/kube-bind/backend"
 	"kube-bind.io/kube-bind/controlplane"
@@ -28,6 +32,8 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) int {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	flag.Parse()
+	ctrl.SetLogger(logger())
 	var err error
 	if provider, err = controlplane.Start(ctx, controlplane.Options{Name: "provider"}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -56,6 +62,13 @@ func install(ctx context.Context) error {
 		return err
 	}
 	return crds.Install(ctx, c, all)
+}
+
+func logger() logr.Logger {
+	if testing.Verbose() {
+		return klog.Background()
+	}
+	return logr.New(log.NullLogSink{})
 }
 
 // timeout is how long anything may take that a test waits for.
@@ -91,9 +104,7 @@ func start(t *testing.T, mods ...func(*backend.Options)) (stop func()) {
 	opts.LeaderElect = false
 	opts.NamespacePrefix = "kube-bind-"
 	opts.PrettyName = "Provider of " + t.Name()
-	if testing.Verbose() {
-		opts.Logger = klog.Background()
-	}
+	opts.Logger = logger()
 	for _, mod := range mods {
 		mod(&opts)
 	}

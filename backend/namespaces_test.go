@@ -195,7 +195,7 @@ func TestLongNames(t *testing.T) {
 			err = c.Delete(ctx, a.object(ns, "y"))
 		}
 		if !apierrors.IsForbidden(err) {
-			return fmt.Errorf("they are there: %v", err)
+			return fmt.Errorf("they are there: %w", err)
 		}
 		return nil
 	})
@@ -234,7 +234,7 @@ func TestExportIsRemoved(t *testing.T) {
 	gone(t, "the first export's schema", &kubebindv1alpha2.BoundSchema{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "mangos." + a.Group}})
 	eventually(t, "the rights to go", func(ctx context.Context) error {
 		if err := c.List(ctx, a.list(), client.InNamespace(ns)); !apierrors.IsForbidden(err) {
-			return fmt.Errorf("they are there: %v", err)
+			return fmt.Errorf("they are there: %w", err)
 		}
 		return nil
 	})

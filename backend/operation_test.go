@@ -134,7 +134,7 @@ func TestRevocation(t *testing.T) {
 	key := client.ObjectKey{Namespace: c.namespace, Name: "cluster"}
 	eventually(t, "the old credential to be refused", func(ctx context.Context) error {
 		if err := c.Get(ctx, key, &kubebindv1alpha2.ClusterBinding{}); !apierrors.IsUnauthorized(err) {
-			return fmt.Errorf("it is answered with %v", err)
+			return fmt.Errorf("it is answered with %w", err)
 		}
 		return nil
 	})

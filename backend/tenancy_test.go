@@ -210,7 +210,7 @@ func TestFenceIsPutBack(t *testing.T) {
 	eventually(t, "the rights to go", func(ctx context.Context) error {
 		err := admin(t).Get(ctx, client.ObjectKey{Name: name}, &rbacv1.ClusterRole{})
 		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("they are there: %v", err)
+			return fmt.Errorf("they are there: %w", err)
 		}
 		return nil
 	})

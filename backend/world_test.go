@@ -22,8 +22,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend"
 	"kube-bind.io/kube-bind/deploy/crds"
 )
 
@@ -273,4 +275,37 @@ func roleBindingList(t *testing.T, contract string) []client.Object {
 		out = append(out, &list.Items[i])
 	}
 	return out
+}
+
+// errorf is for what is looked at again.
+func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
+
+// eachItem calls a function for each object of a list.
+func eachItem(list client.ObjectList, call func(client.Object)) error {
+	items, err := meta.ExtractList(list)
+	if err != nil {
+		return err
+	}
+	for _, item := range items {
+		call(item.(client.Object))
+	}
+	return nil
+}
+
+// clusterOf runs a view of the provider's cluster until the test ends.
+func clusterOf(t *testing.T) cluster.Cluster {
+	t.Helper()
+	scheme, err := backend.NewScheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl, err := cluster.New(provider.Config(), func(o *cluster.Options) { o.Scheme = scheme })
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = cl.Start(t.Context()) }()
+	if !cl.GetCache().WaitForCacheSync(t.Context()) {
+		t.Fatal("the cache does not start")
+	}
+	return cl
 }

@@ -31,7 +31,7 @@ func (t Terms) Schemas(resources []kubebindv1alpha2.ExportedResource, sources So
 	out := make([]kubebindv1alpha2.BoundSchema, 0, len(resources))
 	scopes := map[apiextensionsv1.ResourceScope]string{}
 	for _, r := range resources {
-		schema, refusal := t.schema(r, sources)
+		schema, refusal := t.Schema(r, sources)
 		if refusal != nil {
 			return nil, refusal
 		}
@@ -45,7 +45,8 @@ func (t Terms) Schemas(resources []kubebindv1alpha2.ExportedResource, sources So
 	return out, nil
 }
 
-func (t Terms) schema(r kubebindv1alpha2.ExportedResource, sources Sources) (*kubebindv1alpha2.BoundSchema, *Refusal) {
+// Schema returns what consumers get of one resource, or why it cannot be exported under these terms.
+func (t Terms) Schema(r kubebindv1alpha2.ExportedResource, sources Sources) (*kubebindv1alpha2.BoundSchema, *Refusal) {
 	gr := r.GroupResource.GroupResource()
 	crd, found := sources[gr]
 	if !found {

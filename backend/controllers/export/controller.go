@@ -40,6 +40,7 @@ func Register(mgr mcmanager.Manager, resync time.Duration) error {
 		Fail:      showError,
 		Ready:     loop.ReadyOf[*kubebindv1alpha2.APIServiceExport],
 		Watches: []loop.Watch{
+			{Object: &kubebindv1alpha2.APIServiceExport{}, Keys: sharersWith, Filter: onlyDeletions()},
 			{Object: &kubebindv1alpha2.BoundSchema{}, Keys: sharersOf, Filter: loop.IgnoreStatus()},
 			{Object: &apiextensionsv1.CustomResourceDefinition{}, Keys: usersOf},
 			{Object: &corev1.Namespace{}, Keys: inPlaceOf},
@@ -100,6 +101,10 @@ func (r *reconciler) keepSchemas(ctx context.Context, scope loop.Scope, export *
 	if err != nil {
 		return nil, nil, err
 	}
+	var all kubebindv1alpha2.APIServiceExportList
+	if err := scope.List(ctx, &all, client.InNamespace(export.Namespace)); err != nil {
+		return nil, nil, fmt.Errorf("listing the consumer's exports: %w", err)
+	}
 	terms := catalog.Terms{InformerScope: export.Spec.InformerScope, Isolation: export.Spec.Isolation}
 	var first *catalog.Refusal
 	var out []kubebindv1alpha2.BoundSchema
@@ -108,10 +113,10 @@ func (r *reconciler) keepSchemas(ctx context.Context, scope loop.Scope, export *
 		if f.have, err = boundSchema(ctx, scope, export.Namespace, resource.ResourceGroupName()); err != nil {
 			return nil, nil, err
 		}
-		var found []kubebindv1alpha2.BoundSchema
-		if found, f.refusal = terms.Schemas([]kubebindv1alpha2.ExportedResource{resource}, sources); f.refusal == nil {
-			f.source = &found[0]
+		if f.have != nil {
+			f.stale = dropGone(f.have, all.Items)
 		}
+		f.source, f.refusal = terms.Schema(resource, sources)
 		d := decideSchema(f)
 		if first == nil {
 			first = d.refusal

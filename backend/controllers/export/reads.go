@@ -11,6 +11,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/backend/loop"
@@ -54,6 +56,19 @@ func sharersOf(ctx context.Context, scope loop.Scope, schema client.Object) ([]t
 		}
 		return false
 	}, client.InNamespace(schema.GetNamespace()))
+}
+
+// sharersWith returns the consumer's other exports that may have shared a BoundSchema with one that is gone.
+func sharersWith(ctx context.Context, scope loop.Scope, gone client.Object) ([]types.NamespacedName, error) {
+	return exports(ctx, scope, func(e *kubebindv1alpha2.APIServiceExport) bool { return e.Name != gone.GetName() }, client.InNamespace(gone.GetNamespace()))
+}
+
+func onlyDeletions() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		UpdateFunc:  func(event.UpdateEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
 }
 
 // inPlaceOf returns the exports of the consumer that a provider namespace was made for.

@@ -21,8 +21,10 @@ const exportKind = "APIServiceExport"
 // schemaFacts are all that the BoundSchema of one resource depends on.
 type schemaFacts struct {
 	export *kubebindv1alpha2.APIServiceExport
-	// have is the BoundSchema that is there, or nil.
+	// have is the BoundSchema that is there, or nil. Owners that are gone are not among its owners any more.
 	have *kubebindv1alpha2.BoundSchema
+	// stale is whether an owner that is gone was.
+	stale bool
 	// source is what the provider offers now, or nil if refusal says why it cannot be exported.
 	source  *kubebindv1alpha2.BoundSchema
 	refusal *catalog.Refusal
@@ -71,7 +73,7 @@ func decideSchema(f schemaFacts) schemaDecision {
 			want.Annotations = merge(f.have.Annotations, f.source.Annotations, policy)
 		}
 	}
-	d.write = !equality.Semantic.DeepEqual(f.have.OwnerReferences, want.OwnerReferences) || changed(f.have, want)
+	d.write = f.stale || !equality.Semantic.DeepEqual(f.have.OwnerReferences, want.OwnerReferences) || changed(f.have, want)
 	return d
 }
 
@@ -129,6 +131,15 @@ func others(schema *kubebindv1alpha2.BoundSchema, export *kubebindv1alpha2.APISe
 	return slices.ContainsFunc(schema.OwnerReferences, func(o metav1.OwnerReference) bool {
 		return o.Kind == exportKind && o.Name != export.Name
 	})
+}
+
+// dropGone removes those of the owners that are exports, but none of these: the garbage collector takes its time.
+func dropGone(schema *kubebindv1alpha2.BoundSchema, exports []kubebindv1alpha2.APIServiceExport) (dropped bool) {
+	before := len(schema.OwnerReferences)
+	schema.OwnerReferences = slices.DeleteFunc(slices.Clone(schema.OwnerReferences), func(o metav1.OwnerReference) bool {
+		return o.Kind == exportKind && !slices.ContainsFunc(exports, func(e kubebindv1alpha2.APIServiceExport) bool { return e.UID == o.UID })
+	})
+	return len(schema.OwnerReferences) < before
 }
 
 // orphaned tells whether a BoundSchema was left behind by an export that is gone: it is made anew for this one.

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backend_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/yaml"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend"
+)
+
+// documentedRoles reads the roles out of the page about them.
+func documentedRoles(t *testing.T) []*rbacv1.ClusterRole {
+	t.Helper()
+	page, err := os.ReadFile("../docs/reference/backend-rbac.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []*rbacv1.ClusterRole
+	for _, part := range strings.Split(string(page), "```yaml\n")[1:] {
+		block, _, _ := strings.Cut(part, "```")
+		role := &rbacv1.ClusterRole{}
+		if err := yaml.UnmarshalStrict([]byte(block), role); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, role)
+	}
+	if len(out) != 2 {
+		t.Fatalf("%d roles, want 2", len(out))
+	}
+	return out
+}
+
+func bindUser(t *testing.T, user, role string) {
+	t.Helper()
+	create(t, admin(t), &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+	})
+}
+
+// The backend gets along with the rights that are documented, in all that it does.
+func TestDocumentedRightsAreEnough(t *testing.T) {
+	const user = "backend"
+	roles := documentedRoles(t)
+	fixed, exports := create(t, admin(t), roles[0]), roles[1]
+	bindUser(t, user, fixed.Name)
+	kubeconfig, err := provider.UserKubeconfig(user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, func(o *backend.Options) {
+		o.Config, o.ConsumerScope, o.LeaderElect, o.LeaseName = cfg, kubebindv1alpha2.ClusterScope, true, unique(t)
+	})
+	a, tree := newAPI(t, "mangos", apiextensionsv1.NamespaceScoped), newAPI(t, "trees", apiextensionsv1.ClusterScoped)
+	requests := newNamespace(t, "-requests")
+
+	// Without the second role it says what it lacks.
+	request := create(t, admin(t), newRequest(requests, "mangos", t.Name(), newTemplate(t, "-a", nil, a).Name))
+	finished(t, request, kubebindv1alpha2.PhasePending, kubebindv1alpha2.ReasonExportNotReady)
+	eventually(t, "the lack to be named", func(context.Context) error {
+		message := get(t, admin(t), requests, "mangos", request).Status.Conditions[0].Message
+		if !strings.Contains(message, "mangos") || !strings.Contains(message, "not currently held") {
+			return errorf("the request says %q", message)
+		}
+		return nil
+	})
+	for i, resource := range []api{a, tree} {
+		rule := *exports.Rules[0].DeepCopy()
+		rule.APIGroups, rule.Resources = []string{resource.Group}, []string{resource.Resource}
+		exports.Rules = append(exports.Rules[:i], rule)
+	}
+	bindUser(t, user, create(t, admin(t), exports).Name)
+	c := answerOf(t, finished(t, request, kubebindv1alpha2.PhaseSucceeded, kubebindv1alpha2.ReasonSecretReady))
+	create(t, c.Client, a.object(c.serviceNamespace(t, "garden"), "x"))
+	bind(t, requests, "trees", t.Name(), newTemplate(t, "-b", nil, tree).Name)
+
+	// What it made it may take away.
+	for _, name := range []string{"mangos", "trees"} {
+		export := get(t, admin(t), c.namespace, name, &kubebindv1alpha2.APIServiceExport{})
+		if err := admin(t).Delete(t.Context(), export); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Delete(t.Context(), &kubebindv1alpha2.APIServiceNamespace{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "garden"}}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all rights on objects to go", func(context.Context) error {
+		if left := append(roleList(t, c.namespace), roleBindingList(t, c.namespace)...); len(left) != 2 {
+			return errorf("%d are left", len(left))
+		}
+		return nil
+	})
+	noClusterRights(t, c)
+}

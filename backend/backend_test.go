@@ -23,7 +23,18 @@ import (
 )
 
 // provider is the control plane of all tests of this package, which therefore run one after another.
-var provider *controlplane.ControlPlane
+var provider *controlplane.ControlPlane //nolint:gochecknoglobals // starting one for each test would take minutes
+
+// here is the control plane that admin talks to: provider, but within in.
+var here *controlplane.ControlPlane //nolint:gochecknoglobals // belongs to provider
+
+// in calls a function with another control plane to talk to.
+func in(plane *controlplane.ControlPlane, call func()) {
+	before := here
+	here = plane
+	defer func() { here = before }()
+	call()
+}
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -40,7 +51,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = provider.Stop() }()
-	if err := install(ctx); err != nil {
+	here = provider
+	if err := install(ctx, provider.Config()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -48,12 +60,12 @@ func run(m *testing.M) int {
 }
 
 // install makes kube-bind's kinds known before any backend runs, so that tests may write objects first.
-func install(ctx context.Context) error {
+func install(ctx context.Context, cfg *rest.Config) error {
 	scheme, err := backend.NewScheme()
 	if err != nil {
 		return err
 	}
-	c, err := client.New(provider.Config(), client.Options{Scheme: scheme})
+	c, err := client.New(cfg, client.Options{Scheme: scheme})
 	if err != nil {
 		return err
 	}
@@ -90,7 +102,7 @@ func clientFor(t *testing.T, cfg *rest.Config) client.Client {
 
 func admin(t *testing.T) client.Client {
 	t.Helper()
-	cfg := provider.Config()
+	cfg := here.Config()
 	cfg.QPS = -1
 	return clientFor(t, cfg)
 }

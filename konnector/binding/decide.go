@@ -228,8 +228,12 @@ func informersSynced(f Facts, wanted int) kubebindv1alpha2.Condition {
 	case f.Secret != nil:
 		return waiting(kubebindv1alpha2.ConditionInformersSynced)
 	case !f.Health.Synced, wanted == 0, f.Progress.Running < wanted, f.Progress.Synced < f.Progress.Running:
+		message := fmt.Sprintf("%d of %d resources are being watched on both sides.", f.Progress.Synced, wanted)
+		if f.Progress.WatchError != "" {
+			message += " " + f.Progress.WatchError
+		}
 		return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionInformersSynced, kubebindv1alpha2.ReasonInformersPending,
-			kubebindv1alpha2.SeverityInfo, fmt.Sprintf("%d of %d resources are being watched on both sides.", f.Progress.Synced, wanted))
+			kubebindv1alpha2.SeverityInfo, message)
 	}
 	return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionInformersSynced)
 }

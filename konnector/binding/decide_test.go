@@ -149,6 +149,10 @@ func TestDecideMessages(t *testing.T) {
 	if got, want := message(counted, kubebindv1alpha2.ConditionObjectsInSync), "Not in sync: 2 Conflict, 1 Rejected."; !strings.HasPrefix(got, want) {
 		t.Errorf("got %q, want %q first", got, want)
 	}
+	unwatched := Decide(facts(func(f *Facts) { f.Progress.Synced, f.Progress.WatchError = 0, "cowboys is forbidden" }))
+	if got, want := message(unwatched, kubebindv1alpha2.ConditionInformersSynced), "0 of 1 resources are being watched on both sides. cowboys is forbidden"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	refused := Decide(facts(noExport, func(f *Facts) {
 		f.Request = &kubebindv1alpha2.APIServiceExportRequest{Status: kubebindv1alpha2.APIServiceExportRequestStatus{Phase: kubebindv1alpha2.PhaseFailed, TerminalMessage: "100% no"}}
 	}))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	gosync "sync"
 
 	"github.com/go-logr/logr"
@@ -211,7 +212,8 @@ func (s *Session) suspect(err error) {
 // away tells errors about the provider or our credential from others, which give nil.
 func (s *Session) away(err error) *Problem {
 	switch {
-	case err == nil, errors.Is(err, context.Canceled):
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		// A watch that ends is begun again; if that fails, it fails in another way.
 		return nil
 	case apierrors.IsUnauthorized(err):
 		return &Problem{kubebindv1alpha2.ReasonUnauthorized, fmt.Sprintf("The provider does not accept the credential in Secret %s. "+

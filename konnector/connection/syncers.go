@@ -37,6 +37,8 @@ type Resource struct {
 type Progress struct {
 	// Running is the number of syncers, Synced that of those that know both sides.
 	Running, Synced int
+	// WatchError is what an API server has against the watch of one that is not synced.
+	WatchError string
 	// Problems counts objects that are not in sync, by reason.
 	Problems map[string]int
 }
@@ -204,6 +206,8 @@ func (s *syncers) progress(binding string) Progress {
 		out.Running++
 		if r.syncer.Synced() {
 			out.Synced++
+		} else {
+			out.WatchError = r.syncer.WatchError()
 		}
 		for reason, n := range r.syncer.Problems() {
 			out.Problems[reason] += n

@@ -89,8 +89,9 @@ type Syncer struct {
 	repairs  *flowcontrol.Backoff
 	problems *problems
 
-	mu  gosync.Mutex
-	ctx context.Context //nolint:containedctx // That of Run, for informers that start later.
+	mu         gosync.Mutex
+	ctx        context.Context //nolint:containedctx // That of Run, for informers that start later.
+	watchError string
 }
 
 // New makes a Syncer. It fails where the own-writes guard cannot work: when client-go's AtomicFIFO is switched off,
@@ -111,8 +112,11 @@ func New(o Options) (*Syncer, error) {
 		repairs:  flowcontrol.NewBackOff(retryMin, retryMax),
 		problems: newProblems(),
 	}
-	s.consumer = s.side(o.Consumer, s.enqueueConsumer, func(error) {})
-	s.provider = s.side(o.Provider, s.enqueueProvider, o.Suspect)
+	s.consumer = s.side(o.Consumer, s.enqueueConsumer, s.watchFailed)
+	s.provider = s.side(o.Provider, s.enqueueProvider, func(err error) {
+		o.Suspect(err)
+		s.watchFailed(err)
+	})
 	return s, nil
 }
 
@@ -176,6 +180,25 @@ func (s *Syncer) Retarget() error {
 
 // Synced says whether both caches hold their first list.
 func (s *Syncer) Synced() bool { return s.consumer.synced() && s.provider.synced() }
+
+// WatchError says why it is not synced, if that is known.
+func (s *Syncer) WatchError() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.watchError
+}
+
+// watchFailed keeps what an API server had against a watch. Errors of connections are left out: they change from one
+// try to the next, and others tell of them.
+func (s *Syncer) watchFailed(err error) {
+	if isAway(err) {
+		return
+	}
+	s.mu.Lock()
+	s.watchError = err.Error()
+	s.mu.Unlock()
+	s.Changed()
+}
 
 // Problems counts the objects that are not in sync, by reason.
 func (s *Syncer) Problems() map[string]int { return s.problems.counts() }

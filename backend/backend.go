@@ -64,9 +64,7 @@ func New(opts Options) (*Backend, error) {
 // its controllers fails, and when the lease is lost: another replica works then, and the process must end.
 func (b *Backend) Run(ctx context.Context) error {
 	if b.opts.InstallCRDs {
-		if err := b.installCRDs(ctx); ctx.Err() != nil {
-			return nil
-		} else if err != nil {
+		if err := b.installCRDs(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}

@@ -23,10 +23,10 @@ import (
 )
 
 // provider is the control plane of all tests of this package, which therefore run one after another.
-var provider *controlplane.ControlPlane //nolint:gochecknoglobals // starting one for each test would take minutes
+var provider *controlplane.ControlPlane
 
 // here is the control plane that admin talks to: provider, but within in.
-var here *controlplane.ControlPlane //nolint:gochecknoglobals // belongs to provider
+var here *controlplane.ControlPlane
 
 // in calls a function with another control plane to talk to.
 func in(plane *controlplane.ControlPlane, call func()) {

@@ -55,6 +55,9 @@ func Register(mgr mcmanager.Manager, resync time.Duration) error {
 	return loop.Register(mgr, c)
 }
 
+// lookAgain is when to look again at an export whose contract namespace is going, or has not come to the cache yet.
+const lookAgain = time.Second
+
 type reconciler struct {
 	resync time.Duration
 	now    func() time.Time
@@ -66,7 +69,7 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, export *ku
 	}
 	ending, err := placeEnds(ctx, scope, export.Namespace)
 	if err != nil || ending {
-		return 0, err
+		return lookAgain, err
 	}
 	schemas, refusal, err := r.keepSchemas(ctx, scope, export)
 	if err != nil {

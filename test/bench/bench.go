@@ -36,7 +36,7 @@ type bench struct {
 	consumers, copies  *follower
 	// Where the floor writes: the same resource, on the same API servers.
 	floorConsumer, floorProvider dynamic.ResourceInterface
-	floorCopies                  *follower
+	floorConsumers, floorCopies  *follower
 }
 
 func newBench(ctx context.Context, p *pair.Pair, place *pair.Place) (*bench, error) {
@@ -76,6 +76,9 @@ func (b *bench) warm(ctx context.Context) error {
 	if b.copies, err = follow(ctx, b.provider); err != nil {
 		return err
 	}
+	if b.floorConsumers, err = follow(ctx, b.floorConsumer); err != nil {
+		return err
+	}
 	if b.floorCopies, err = follow(ctx, b.floorProvider); err != nil {
 		return err
 	}
@@ -87,6 +90,7 @@ func (b *bench) warm(ctx context.Context) error {
 		func() error { return b.consumers.wait(ctx, some, absent) },
 		func() error { return each(some, func(name string) error { return b.floorCreate(ctx, name) }) },
 		func() error { return each(some, func(name string) error { return b.floorDelete(ctx, name) }) },
+		func() error { return b.floorConsumers.wait(ctx, some, absent) },
 	} {
 		if err := step(); err != nil {
 			return fmt.Errorf("warming up: %w", err)
@@ -111,6 +115,9 @@ func (b *bench) measure(ctx context.Context, n sizes) (*results, error) {
 		if err := part.do(ctx, n, r); err != nil {
 			return nil, fmt.Errorf("%s %w", part.say, err)
 		}
+	}
+	for _, b := range r.Bursts {
+		b.derive()
 	}
 	return r, nil
 }

@@ -59,50 +59,74 @@ func (b *bench) operations() []operation {
 	}
 }
 
-// bursts measures all operations on the same objects, each right after its floor.
+// rounds is how often each burst is measured. The times are added up, which evens out what else the machine does.
+const rounds = 3
+
+// bursts measures all operations on the same objects. Floor and konnector take turns, also in who is first.
 func (b *bench) bursts(ctx context.Context, n sizes, r *results) error {
-	objects := names("burst", n.burst)
-	for _, op := range b.operations() {
-		floor, err := timed(func() error { return each(objects, func(name string) error { return op.floor(ctx, name) }) })
-		if err != nil {
-			return fmt.Errorf("floor of %s: %w", op.name, err)
-		}
-		before, err := b.count(ctx)
-		if err != nil {
-			return err
-		}
-		took, err := timed(func() error {
-			if err := each(objects, func(name string) error { return op.user(ctx, name) }); err != nil {
-				return err
+	sums := map[string]*burst{}
+	for round := range rounds {
+		objects := names(fmt.Sprintf("burst-%d", round), n.burst)
+		for _, op := range b.operations() {
+			if sums[op.name] == nil {
+				sums[op.name] = &burst{Operation: op.name, objects: rounds * n.burst, wantConsumer: op.wantConsumer, wantProvider: op.wantProvider}
+				r.Bursts = append(r.Bursts, sums[op.name])
 			}
-			return op.done(ctx, objects)
-		})
-		if err != nil {
-			return fmt.Errorf("%s: %w", op.name, err)
+			turns := []func(context.Context, operation, []string, *burst) error{b.burstFloor, b.burstKonnector}
+			for i := range turns {
+				if err := turns[(i+round)%2](ctx, op, objects, sums[op.name]); err != nil {
+					return fmt.Errorf("%s: %w", op.name, err)
+				}
+			}
 		}
-		did, err := b.settledCount(ctx, before)
-		if err != nil {
-			return err
-		}
-		r.Bursts = append(r.Bursts, burstResult(op, n.burst, floor, took, did))
 	}
 	return nil
 }
 
-func burstResult(op operation, n int, floor, took time.Duration, did counts) burst {
-	consumer, provider := did.consumer.writes(), did.provider.writes()
+func (b *bench) burstFloor(ctx context.Context, op operation, objects []string, sum *burst) error {
+	took, err := timed(func() error { return each(objects, func(name string) error { return op.floor(ctx, name) }) })
+	sum.floor += took
+	return err
+}
+
+func (b *bench) burstKonnector(ctx context.Context, op operation, objects []string, sum *burst) error {
+	before, err := b.count(ctx)
+	if err != nil {
+		return err
+	}
+	cpu, err := cpuTime(b.pair.Konnector().PID())
+	if err != nil {
+		return err
+	}
+	took, err := timed(func() error {
+		if err := each(objects, func(name string) error { return op.user(ctx, name) }); err != nil {
+			return err
+		}
+		return op.done(ctx, objects)
+	})
+	if err != nil {
+		return err
+	}
+	sum.took += took
+	after, err := cpuTime(b.pair.Konnector().PID())
+	if err != nil {
+		return err
+	}
+	sum.cpu += after - cpu
+	did, err := b.settledCount(ctx, before)
+	if err != nil {
+		return err
+	}
+	sum.consumerWrites += did.consumer.writes()
+	sum.providerWrites += did.provider.writes()
+	sum.reads += did.consumer.reads() + did.provider.reads()
+	// The user's own writes do not count.
 	if op.onConsumer {
-		consumer -= n
+		sum.consumerWrites -= len(objects)
 	} else {
-		provider -= n
+		sum.providerWrites -= len(objects)
 	}
-	return burst{
-		Operation:      op.name,
-		FloorPerSecond: float64(n) / floor.Seconds(), PerSecond: float64(n) / took.Seconds(), Ratio: floor.Seconds() / took.Seconds(),
-		ConsumerWrites: float64(consumer) / float64(n), ProviderWrites: float64(provider) / float64(n),
-		Reads:        float64(did.consumer.reads()+did.provider.reads()) / float64(n),
-		wantConsumer: op.wantConsumer, wantProvider: op.wantProvider,
-	}
+	return nil
 }
 
 // settledCount counts once nothing is written any more, so that late writes count as well.

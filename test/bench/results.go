@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"text/tabwriter"
+	"time"
 )
 
 // The goals.
@@ -22,8 +23,8 @@ const (
 // results are everything that was measured.
 type results struct {
 	// Bursts are the operations of a burst of that many objects.
-	Burst  int     `json:"burst"`
-	Bursts []burst `json:"bursts"`
+	Burst  int      `json:"burst"`
+	Bursts []*burst `json:"bursts"`
 	// Milliseconds from a user's create to the copy, one at a time.
 	FloorP50 float64 `json:"floorP50Ms"`
 	FloorP99 float64 `json:"floorP99Ms"`
@@ -38,17 +39,31 @@ type results struct {
 	RestartSeconds float64 `json:"restartSeconds"`
 }
 
-// burst is one operation. Writes and reads are the konnector's, per object.
+// burst is one operation on many objects: what was measured, and what follows from it.
 type burst struct {
-	Operation      string  `json:"operation"`
+	Operation string `json:"operation"`
+	// Figures per second, and their ratio.
 	FloorPerSecond float64 `json:"floorPerSecond"`
 	PerSecond      float64 `json:"perSecond"`
 	Ratio          float64 `json:"ratio"`
+	// Figures per object: the konnector's requests, and its processor time in milliseconds.
 	ConsumerWrites float64 `json:"consumerWrites"`
 	ProviderWrites float64 `json:"providerWrites"`
 	Reads          float64 `json:"reads"`
+	CPUMs          float64 `json:"cpuMs"`
 
-	wantConsumer, wantProvider int
+	objects                               int
+	floor, took, cpu                      time.Duration
+	consumerWrites, providerWrites, reads int
+	wantConsumer, wantProvider            int
+}
+
+// derive fills in the figures.
+func (b *burst) derive() {
+	n := float64(b.objects)
+	b.FloorPerSecond, b.PerSecond, b.Ratio = n/b.floor.Seconds(), n/b.took.Seconds(), b.floor.Seconds()/b.took.Seconds()
+	b.ConsumerWrites, b.ProviderWrites, b.Reads = float64(b.consumerWrites)/n, float64(b.providerWrites)/n, float64(b.reads)/n
+	b.CPUMs = float64(b.cpu.Microseconds()) / 1000 / n
 }
 
 func (r *results) kbPerObject() float64 { return float64(r.HeldKB-r.IdleKB) / float64(r.Held) }
@@ -56,9 +71,10 @@ func (r *results) kbPerObject() float64 { return float64(r.HeldKB-r.IdleKB) / fl
 func (r *results) print(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	defer t.Flush()
-	fmt.Fprintf(t, "burst of %d\tfloor/s\tkonnector/s\tratio\tconsumer writes\tprovider writes\treads\t\n", r.Burst)
+	fmt.Fprintf(t, "bursts of %d\tfloor/s\tkonnector/s\tratio\tconsumer writes\tprovider writes\treads\tCPU ms\t\n", r.Burst)
 	for _, b := range r.Bursts {
-		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.2f\t%.3f\t%.3f\t%.3f\t\n", b.Operation, b.FloorPerSecond, b.PerSecond, b.Ratio, b.ConsumerWrites, b.ProviderWrites, b.Reads)
+		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.2f\t%.3f\t%.3f\t%.3f\t%.2f\t\n", b.Operation,
+			b.FloorPerSecond, b.PerSecond, b.Ratio, b.ConsumerWrites, b.ProviderWrites, b.Reads, b.CPUMs)
 	}
 	fmt.Fprintf(t, "\nlatency\tfloor ms\tkonnector ms\tratio\t\n")
 	fmt.Fprintf(t, "p50\t%.1f\t%.1f\t%.2f\t\n", r.FloorP50, r.P50, r.P50/r.FloorP50)

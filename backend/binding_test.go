@@ -3,6 +3,7 @@
 package backend_test
 
 import (
+	"fmt"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -30,4 +31,8 @@ func TestBinding(t *testing.T) {
 		t.Errorf("the namespace is %q, want %q", ns, want)
 	}
 	create(t, c.Client, a.object(ns, "alphonso"))
+	// Whenever a namespace is told to the consumer, the rights in it are there.
+	for i := range 10 {
+		create(t, c.Client, a.object(c.serviceNamespace(t, fmt.Sprintf("ns%d", i)), "alphonso"))
+	}
 }

@@ -82,6 +82,13 @@ func (s *Syncer) write(ctx context.Context, key types.NamespacedName, a plan.Act
 	case plan.Create:
 		return s.apply(ctx, provider, key, a.Object, absentVersion)
 	case plan.Apply:
+		err := s.apply(ctx, provider, key, a.Object, "")
+		if a.Emptying == nil || !apierrors.IsInvalid(err) || isOtherUID(err) {
+			return err
+		}
+		if err := s.empty(ctx, provider, key, a); err != nil {
+			return err
+		}
 		return s.apply(ctx, provider, key, a.Object, "")
 	case plan.Delete:
 		return s.delete(ctx, provider, key, a)
@@ -111,6 +118,16 @@ func (s *Syncer) apply(ctx context.Context, client dynamic.ResourceInterface, ke
 		object.SetResourceVersion(version)
 	}
 	after, err := client.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: kubebindv1alpha2.FieldManager, Force: true})
+	if err != nil {
+		return err
+	}
+	s.guard.Wrote(key, guard.Provider, after.GetResourceVersion())
+	return nil
+}
+
+// empty makes room for an apply that was refused for what it would leave empty.
+func (s *Syncer) empty(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, a plan.Action) error {
+	after, err := client.Patch(ctx, a.Key.Name, types.JSONPatchType, a.Emptying, metav1.PatchOptions{FieldManager: kubebindv1alpha2.FieldManager})
 	if err != nil {
 		return err
 	}

@@ -95,6 +95,9 @@ type Action struct {
 	// Patch is what AddFinalizer, RemoveFinalizer (JSON merge patch) and PatchStatus (JSON patch) send, their
 	// precondition included.
 	Patch []byte
+	// Emptying is a JSON patch of the copy, its precondition included, for when the API server refuses an Apply as invalid:
+	// see emptying. It is nil for an Apply that cannot be refused for that reason.
+	Emptying []byte
 	// Repair marks an Apply of content that was applied before: the copy was changed on the provider. If something there
 	// insists on its change, this repeats for ever, so the syncer paces it.
 	Repair bool
@@ -137,7 +140,10 @@ func create(key types.NamespacedName, content *unstructured.Unstructured) Action
 func apply(provider, content *unstructured.Unstructured, repair bool) Action {
 	object := content.DeepCopy()
 	object.SetUID(provider.GetUID())
-	return Action{Kind: Apply, Key: keyOf(provider), UID: provider.GetUID(), Object: object, Repair: repair}
+	return Action{
+		Kind: Apply, Key: keyOf(provider), UID: provider.GetUID(), Object: object, Repair: repair,
+		Emptying: emptying(provider, content),
+	}
 }
 
 // deleteCopy is nothing when the copy is going already: its finalizers decide then.

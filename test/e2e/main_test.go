@@ -17,7 +17,7 @@ import (
 const startTimeout = 3 * time.Minute
 
 // world is the pair that most tests share: informer scope Namespaced, isolation Prefixed, cowboys bound.
-var world *shared //nolint:gochecknoglobals // TestMain has no other way to hand it over.
+var world *shared
 
 type shared struct {
 	*pair.Pair

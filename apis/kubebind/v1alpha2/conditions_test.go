@@ -18,8 +18,8 @@ func at(c Condition, when metav1.Time) Condition {
 }
 
 func TestSetCondition(t *testing.T) {
-	synced := at(TrueCondition(ConditionSynced), past())
-	pending := at(FalseCondition(ConditionSynced, ReasonPending, SeverityInfo, "wait"), past())
+	synced := at(TrueCondition(ConditionConnected), past())
+	pending := at(FalseCondition(ConditionConnected, ReasonPending, SeverityInfo, "wait"), past())
 	for _, tc := range []struct {
 		name    string
 		have    []Condition
@@ -27,16 +27,16 @@ func TestSetCondition(t *testing.T) {
 		renewed bool
 		want    Condition
 	}{
-		{"new", nil, TrueCondition(ConditionSynced), true, TrueCondition(ConditionSynced)},
-		{"the same", []Condition{synced}, TrueCondition(ConditionSynced), false, synced},
-		{"the same, with another time", []Condition{synced}, at(TrueCondition(ConditionSynced), metav1.Now()), false, synced},
-		{"another status", []Condition{synced}, FalseCondition(ConditionSynced, ReasonError, SeverityError, "m"), true, FalseCondition(ConditionSynced, ReasonError, SeverityError, "m")},
-		{"another reason", []Condition{pending}, FalseCondition(ConditionSynced, ReasonError, SeverityInfo, "wait"), true, FalseCondition(ConditionSynced, ReasonError, SeverityInfo, "wait")},
-		{"another severity", []Condition{pending}, FalseCondition(ConditionSynced, ReasonPending, SeverityError, "wait"), true, FalseCondition(ConditionSynced, ReasonPending, SeverityError, "wait")},
-		{"another message", []Condition{pending}, FalseCondition(ConditionSynced, ReasonPending, SeverityInfo, "still"), true, FalseCondition(ConditionSynced, ReasonPending, SeverityInfo, "still")},
+		{"new", nil, TrueCondition(ConditionConnected), true, TrueCondition(ConditionConnected)},
+		{"the same", []Condition{synced}, TrueCondition(ConditionConnected), false, synced},
+		{"the same, with another time", []Condition{synced}, at(TrueCondition(ConditionConnected), metav1.Now()), false, synced},
+		{"another status", []Condition{synced}, FalseCondition(ConditionConnected, ReasonError, SeverityError, "m"), true, FalseCondition(ConditionConnected, ReasonError, SeverityError, "m")},
+		{"another reason", []Condition{pending}, FalseCondition(ConditionConnected, ReasonError, SeverityInfo, "wait"), true, FalseCondition(ConditionConnected, ReasonError, SeverityInfo, "wait")},
+		{"another severity", []Condition{pending}, FalseCondition(ConditionConnected, ReasonPending, SeverityError, "wait"), true, FalseCondition(ConditionConnected, ReasonPending, SeverityError, "wait")},
+		{"another message", []Condition{pending}, FalseCondition(ConditionConnected, ReasonPending, SeverityInfo, "still"), true, FalseCondition(ConditionConnected, ReasonPending, SeverityInfo, "still")},
 		{"a time of its own", nil, synced, false, synced},
-		{"a severity that does not belong", nil, Condition{Type: ConditionSynced, Status: metav1.ConditionTrue, Severity: SeverityError}, true, TrueCondition(ConditionSynced)},
-		{"unknown", nil, UnknownCondition(ConditionSynced, ReasonPending, "m"), true, UnknownCondition(ConditionSynced, ReasonPending, "m")},
+		{"a severity that does not belong", nil, Condition{Type: ConditionConnected, Status: metav1.ConditionTrue, Severity: SeverityError}, true, TrueCondition(ConditionConnected)},
+		{"unknown", nil, UnknownCondition(ConditionConnected, ReasonPending, "m"), true, UnknownCondition(ConditionConnected, ReasonPending, "m")},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := slices.Clone(tc.have)

@@ -43,8 +43,6 @@ const (
 	// ConditionObjectsInSync, on an APIServiceBinding, says whether all objects are synced, and counts those that are
 	// not. It is for information, and no part of Ready: one bad object does not make a binding bad. Not known upstream.
 	ConditionObjectsInSync = "ObjectsInSync"
-	// ConditionSynced, on an APIServiceBindingBundle, says whether each export has its binding.
-	ConditionSynced = "Synced"
 )
 
 // Reasons that any condition can have.
@@ -84,10 +82,6 @@ const (
 	ReasonExportConflict = "ExportConflict"
 	// ReasonExportNotReady means that the export is there, but not yet in place on the provider.
 	ReasonExportNotReady = "ExportNotReady"
-	// ReasonBoundSchemaNotFound means that the BoundSchema of a requested resource is missing.
-	ReasonBoundSchemaNotFound = "BoundSchemaNotFound"
-	// ReasonBoundSchemaMissing means that a BoundSchema of an export is missing.
-	ReasonBoundSchemaMissing = "BoundSchemaMissing"
 	// ReasonSchemaConflict means that another export of the same consumer holds the resource in another way.
 	ReasonSchemaConflict = "SchemaConflict"
 	// ReasonPermissionsNotReady means that the consumer's permissions for the export are not in place yet.
@@ -112,8 +106,6 @@ const (
 	ReasonSecretReady = "SecretReady"
 	// ReasonHandleResourcesFailed means that the place could not be made yet.
 	ReasonHandleResourcesFailed = "HandleResourcesFailed"
-	// ReasonSecretCreationFailed means that the Secret with the answer could not be written yet.
-	ReasonSecretCreationFailed = "SecretCreationFailed"
 	// ReasonSecretConflict means that the Secret to write the answer to exists and was not made for this request.
 	ReasonSecretConflict = "SecretConflict"
 	// ReasonExportFailed means that the APIServiceExportRequest of the template failed; the message says why.
@@ -160,14 +152,8 @@ const (
 	ReasonProviderUnreachable = "ProviderUnreachable"
 	// ReasonUnauthorized means that the provider does not accept the credential: it expired or was revoked.
 	ReasonUnauthorized = "Unauthorized"
-	// ReasonForbidden means that the credential is accepted, but not allowed to do what is needed.
-	ReasonForbidden = "Forbidden"
-	// ReasonProviderClientError means that no client can be made from the kubeconfig.
-	ReasonProviderClientError = "ProviderClientError"
 	// ReasonClusterBindingUpdateFailed means that the heartbeat could not be written.
 	ReasonClusterBindingUpdateFailed = "ClusterBindingUpdateFailed"
-	// ReasonInformerSyncTimeout means that the objects of one side could not all be read in time.
-	ReasonInformerSyncTimeout = "InformerSyncTimeout"
 	// ReasonInformersPending means that objects are still being read for the first time.
 	ReasonInformersPending = "InformersPending"
 )
@@ -178,8 +164,6 @@ const (
 	ReasonAPIServiceExportNotFound = "APIServiceExportNotFound"
 	// ReasonAPIServiceExportFailed means that the request for the export failed; the message is the provider's.
 	ReasonAPIServiceExportFailed = "APIServiceExportFailed"
-	// ReasonAPIServiceBindingNotFound means that the consumer has no binding of the export's name.
-	ReasonAPIServiceBindingNotFound = "APIServiceBindingNotFound"
 )
 
 // Reasons of the SchemaInSync condition of a binding, and of its mirror ConsumerInSync.
@@ -199,26 +183,10 @@ const (
 	ReasonForeignCustomResourceDefinition = "ForeignCustomResourceDefinition"
 	// ReasonSchemaUnknown means that the consumer has not said anything about the schema yet.
 	ReasonSchemaUnknown = "Unknown"
-	// ReasonNotApplicable means that there is no binding, so that nothing can be said about its schema.
-	ReasonNotApplicable = "NA"
 )
 
 // Reasons of the ObjectsInSync condition of a binding.
 const (
-	// ReasonObjectsFailing means that some objects cannot be synced; the message counts them and names examples.
+	// ReasonObjectsFailing means that some objects cannot be synced; the message counts them.
 	ReasonObjectsFailing = "ObjectsFailing"
-	// ReasonObjectsConflicting means that some objects meet objects on the provider that are not this consumer's.
-	ReasonObjectsConflicting = "ObjectsConflicting"
-)
-
-// Reasons of the Synced condition of a bundle.
-const (
-	// ReasonListExportsFailed means that the provider's exports could not be read.
-	ReasonListExportsFailed = "ListExportsFailed"
-	// ReasonListBindingsFailed means that the consumer's bindings could not be read.
-	ReasonListBindingsFailed = "ListBindingsFailed"
-	// ReasonSyncErrors means that some bindings could not be made or removed.
-	ReasonSyncErrors = "SyncErrors"
-	// ReasonBindingConflict means that a binding of an export's name exists which is not this bundle's.
-	ReasonBindingConflict = "BindingConflict"
 )

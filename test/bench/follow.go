@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -11,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 )
 
 // follower knows, by one watch, which objects of a namespace satisfy a condition. Floor and konnector are both watched
@@ -19,6 +22,7 @@ type follower struct {
 	mu      sync.Mutex
 	objects map[string]*unstructured.Unstructured
 	changed chan struct{}
+	ended   chan struct{}
 }
 
 // follow watches a namespace from now on, until ctx ends.
@@ -27,11 +31,14 @@ func follow(ctx context.Context, client dynamic.ResourceInterface) (*follower, e
 	if err != nil {
 		return nil, err
 	}
-	f := &follower{objects: map[string]*unstructured.Unstructured{}, changed: make(chan struct{}, 1)}
+	f := &follower{objects: map[string]*unstructured.Unstructured{}, changed: make(chan struct{}, 1), ended: make(chan struct{})}
 	for i := range list.Items {
 		f.objects[list.Items[i].GetName()] = &list.Items[i]
 	}
-	events, err := client.Watch(ctx, metav1.ListOptions{ResourceVersion: list.GetResourceVersion()})
+	// API servers end watches that cannot keep up for a moment; this one goes on where it was.
+	events, err := watchtools.NewRetryWatcherWithContext(ctx, list.GetResourceVersion(), &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) { return client.Watch(ctx, o) },
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +47,7 @@ func follow(ctx context.Context, client dynamic.ResourceInterface) (*follower, e
 }
 
 func (f *follower) run(events watch.Interface) {
+	defer close(f.ended)
 	for event := range events.ResultChan() {
 		o, ok := event.Object.(*unstructured.Unstructured)
 		if !ok {
@@ -78,6 +86,8 @@ func (f *follower) wait(ctx context.Context, names []string, holds func(*unstruc
 		}
 		select {
 		case <-f.changed:
+		case <-f.ended:
+			return errors.New("the watch ended and could not be begun again")
 		case <-ctx.Done():
 			return fmt.Errorf("%d of %d objects did not get there: %w", len(left), len(names), ctx.Err())
 		}

@@ -43,7 +43,7 @@ func run(ctx context.Context, out string, n sizes) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Stop()) }()
+	defer func() { err = errors.Join(err, p.Stop(), p.RemoveLogs()) }()
 	b, err := prepare(ctx, p)
 	if err != nil {
 		return err

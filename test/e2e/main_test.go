@@ -44,6 +44,8 @@ func runAll(m *testing.M) (code int) {
 		}
 		if code != 0 {
 			fmt.Fprintln(os.Stderr, "logs are in", p.LogDir())
+		} else if err := p.RemoveLogs(); err != nil {
+			fmt.Fprintln(os.Stderr, "removing the logs:", err)
 		}
 	}()
 	root, err := pair.Root(ctx)

@@ -198,9 +198,12 @@ func (p *Pair) Backend() *controlplane.Process { return p.backend }
 // Konnector is the konnector's process, nil if it was not started.
 func (p *Pair) Konnector() *controlplane.Process { return p.konnector }
 
-// Stop stops everything.
+// RemoveLogs removes the folder of the logs, for when nobody needs to read them.
+func (p *Pair) RemoveLogs() error { return os.RemoveAll(p.options.LogDir) }
+
+// Stop stops everything. The logs stay.
 func (p *Pair) Stop() error {
-	var errs []error
+	errs := []error{os.RemoveAll(p.bin)}
 	for _, process := range []*controlplane.Process{p.konnector, p.backend} {
 		if process != nil {
 			errs = append(errs, process.Stop())

@@ -96,7 +96,10 @@ func Register[E any, T interface {
 			MaxConcurrentReconciles: workers,
 			// Two backends in one process are two sets of the same controllers.
 			SkipNameValidation: ptr.To(true),
-			RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[mcreconcile.Request](firstRetry, lastRetry),
+			// The priority queue of controller-runtime 0.24.1 can hand out an item when nobody waits for one any more,
+			// with its lock held: stopping then hangs for the whole grace period.
+			UsePriorityQueue: ptr.To(false),
+			RateLimiter:      workqueue.NewTypedItemExponentialFailureRateLimiter[mcreconcile.Request](firstRetry, lastRetry),
 		})
 	for _, w := range c.Watches {
 		var filters []predicate.Predicate

@@ -141,8 +141,9 @@ func (k *Konnector) managerOptions() ctrl.Options {
 		Metrics: server.Options{
 			BindAddress: k.options.ServerAddress,
 			ExtraHandlers: map[string]http.Handler{
-				"/healthz": &healthz.Handler{},
-				"/readyz":  &healthz.Handler{Checks: map[string]healthz.Checker{"caches": k.cachesSynced}},
+				// The handlers take what is behind the path for the name of a single check.
+				"/healthz": http.StripPrefix("/healthz", &healthz.Handler{}),
+				"/readyz":  http.StripPrefix("/readyz", &healthz.Handler{Checks: map[string]healthz.Checker{"caches": k.cachesSynced}}),
 			},
 		},
 		LeaderElection:                true,

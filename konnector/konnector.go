@@ -150,8 +150,12 @@ func (k *Konnector) managerOptions() ctrl.Options {
 		LeaderElectionID:              k.options.LeaseName,
 		LeaderElectionNamespace:       k.options.LeaseNamespace,
 		LeaderElectionReleaseOnCancel: true,
-		// Two konnectors in one process have controllers of the same name.
-		Controller: controllerconfig.Controller{SkipNameValidation: ptr.To(true)},
+		Controller: controllerconfig.Controller{
+			// Two konnectors in one process have controllers of the same name.
+			SkipNameValidation: ptr.To(true),
+			// That of controller-runtime 0.24.1 can hang at the end; see backend/loop.
+			UsePriorityQueue: ptr.To(false),
+		},
 	}
 }
 

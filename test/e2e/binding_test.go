@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/test/expect"
 )
 
 // The status is that of the example in the seed document.
@@ -36,7 +37,7 @@ func TestBindingStatus(t *testing.T) {
 	if len(binding.Status.PermissionClaims) != 1 {
 		t.Errorf("permission claims are %+v", binding.Status.PermissionClaims)
 	}
-	event(t, world.Consumer, binding, kubebindv1alpha2.ConditionReady)
+	expect.Event(t, world.Consumer, binding, kubebindv1alpha2.ConditionReady)
 	crd := &apiextensionsv1.CustomResourceDefinition{}
 	if err := world.Consumer.Client.Get(t.Context(), client.ObjectKey{Name: "cowboys.wildwest.dev"}, crd); err != nil {
 		t.Fatal(err)
@@ -48,7 +49,7 @@ func TestBindingStatus(t *testing.T) {
 
 // The provider sees how its consumer is doing.
 func TestProviderIsTold(t *testing.T) {
-	eventually(t, "the ClusterBinding should have a heartbeat", func(ctx context.Context) error {
+	expect.Eventually(t, "the ClusterBinding should have a heartbeat", func(ctx context.Context) error {
 		b := &kubebindv1alpha2.ClusterBinding{}
 		if err := world.Provider.Client.Get(ctx, client.ObjectKey{Namespace: world.place.Namespace, Name: "cluster"}, b); err != nil {
 			return err
@@ -62,14 +63,14 @@ func TestProviderIsTold(t *testing.T) {
 		}
 		return allTrue(s.Conditions, kubebindv1alpha2.ConditionSecretValid, kubebindv1alpha2.ConditionValidVersion, kubebindv1alpha2.ConditionHealthy, kubebindv1alpha2.ConditionReady)
 	})
-	eventually(t, "the export should know of its binding", func(ctx context.Context) error {
+	expect.Eventually(t, "the export should know of its binding", func(ctx context.Context) error {
 		e := &kubebindv1alpha2.APIServiceExport{}
 		if err := world.Provider.Client.Get(ctx, client.ObjectKey{Namespace: world.place.Namespace, Name: "cowboys"}, e); err != nil {
 			return err
 		}
 		return allTrue(e.Status.Conditions, kubebindv1alpha2.ConditionConnected, kubebindv1alpha2.ConditionConsumerInSync, kubebindv1alpha2.ConditionProviderInSync, kubebindv1alpha2.ConditionReady)
 	})
-	eventually(t, "the schema should have the CRD's state", func(ctx context.Context) error {
+	expect.Eventually(t, "the schema should have the CRD's state", func(ctx context.Context) error {
 		s := &kubebindv1alpha2.BoundSchema{}
 		if err := world.Provider.Client.Get(ctx, client.ObjectKey{Namespace: world.place.Namespace, Name: "cowboys.wildwest.dev"}, s); err != nil {
 			return err

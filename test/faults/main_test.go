@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package faults
+
+import (
+	"os"
+	"testing"
+
+	"kube-bind.io/kube-bind/test/pair"
+)
+
+// world is the pair of the tests that stop no server; cowboys is bound.
+var world struct {
+	*pair.Pair
+	place *pair.Place
+}
+
+func TestMain(m *testing.M) {
+	os.Exit(pair.Main(m, pair.Options{}, func(p *pair.Pair, place *pair.Place) { world.Pair, world.place = p, place }))
+}

@@ -25,7 +25,7 @@ const (
 	heartbeatTimeout  = 10 * time.Second
 	// heartbeatPause is the least time between two heartbeats, so that a failing provider is asked, not flooded.
 	heartbeatPause    = time.Second
-	heartbeatRetryMax = 15 * time.Second
+	heartbeatRetryMax = 5 * time.Second
 )
 
 // beat writes heartbeats until ctx ends: one per period, and while they fail, or something else says that the provider

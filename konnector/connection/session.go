@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	gosync "sync"
 
 	"github.com/go-logr/logr"
@@ -42,6 +43,7 @@ type Session struct {
 
 	mu     gosync.Mutex
 	health Health
+	back   chan struct{} // closed when the provider is back; nil while it is there
 }
 
 // Health is how a session is doing.
@@ -59,27 +61,22 @@ type Health struct {
 }
 
 func newSession(c *Connection, credential *Credential) (*Session, error) {
-	config := rest.AddUserAgent(credential.Config, "konnector/"+c.Version)
 	s := &Session{connection: c, credential: credential, log: c.Log.WithValues("secret", c.refString()), Namespace: credential.Namespace, kick: make(chan struct{}, 1)}
 	var err error
-	s.cache, err = cache.New(config, cache.Options{
+	s.cache, err = cache.New(s.config(s.hold), cache.Options{
 		Scheme:                      c.Scheme,
 		Mapper:                      mapper(),
 		DefaultNamespaces:           map[string]cache.Config{credential.Namespace: {}},
 		DefaultTransform:            cache.TransformStripManagedFields(),
 		ReaderFailOnMissingInformer: true,
-		DefaultWatchErrorHandler: func(ctx context.Context, r *toolscache.Reflector, err error) {
-			s.suspect(err)
-			toolscache.DefaultWatchErrorHandler(ctx, r, err)
-		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("preparing the cache of the provider: %w", err)
 	}
-	if s.live, err = client.New(config, client.Options{Scheme: c.Scheme, Mapper: mapper()}); err != nil {
+	if s.live, err = client.New(s.config(nil), client.Options{Scheme: c.Scheme, Mapper: mapper()}); err != nil {
 		return nil, fmt.Errorf("preparing the client of the provider: %w", err)
 	}
-	provider, err := dynamic.NewForConfig(config)
+	provider, err := dynamic.NewForConfig(s.config(s.hold))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the client of the provider: %w", err)
 	}
@@ -90,6 +87,32 @@ func newSession(c *Connection, credential *Credential) (*Session, error) {
 		Changed: s.syncers.retarget, Log: s.log,
 	})
 	return s, nil
+}
+
+// config reaches the provider. Its requests are observed, and reads are held if so wanted.
+func (s *Session) config(hold func(context.Context) error) *rest.Config {
+	config := rest.AddUserAgent(rest.CopyConfig(s.credential.Config), "konnector/"+s.connection.Version)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return &observer{RoundTripper: next, saw: s.suspect, hold: hold}
+	})
+	return config
+}
+
+// hold makes a read wait while the provider is away. Heartbeats find out when it is back. Informers that try by
+// themselves do so at growing intervals, and would be late by as long again as the provider was away.
+func (s *Session) hold(ctx context.Context) error {
+	s.mu.Lock()
+	back := s.back
+	s.mu.Unlock()
+	if back == nil {
+		return nil
+	}
+	select {
+	case <-back:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Health returns how the session is doing.
@@ -185,6 +208,13 @@ func (s *Session) update(change func(*Health)) {
 	before := s.health
 	change(&s.health)
 	after := s.health
+	switch {
+	case before.Provider == nil && after.Provider != nil:
+		s.back = make(chan struct{})
+	case before.Provider != nil && after.Provider == nil:
+		close(s.back)
+		s.back = nil
+	}
 	s.mu.Unlock()
 	if !before.equal(after) {
 		s.connection.announce()

@@ -151,7 +151,6 @@ func (s *syncers) new(binding string, r Resource) (*sync.Syncer, error) {
 		Recorder:          c.Recorder,
 		Metrics:           c.Metrics,
 		Changed:           func() { c.Changed(binding) },
-		Suspect:           s.session.suspect,
 		Workers:           c.Workers,
 		Log:               s.session.log,
 	})

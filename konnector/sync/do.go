@@ -156,9 +156,6 @@ func (s *Syncer) failed(in plan.Input, key types.NamespacedName, a plan.Action, 
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), isOtherUID(err), apierrors.IsNotFound(err) && !onProvider:
 		// The object is not what the cache showed. Its event is under way; the retry is for the case that it is not.
 	case isAway(err):
-		if onProvider {
-			s.Suspect(err)
-		}
 		s.report(in.Consumer, key, problem{reasonRetrying, ""}, false)
 	case onProvider:
 		s.report(in.Consumer, key, problem{ReasonRejected, fmt.Sprintf("the provider refused the object: %v", err)}, true)

@@ -57,7 +57,6 @@ func (s *Syncer) settle(ctx context.Context, key types.NamespacedName) error {
 	switch {
 	case apierrors.IsNotFound(err):
 	case err != nil:
-		s.Suspect(err)
 		return fmt.Errorf("reading what became of the last write: %w", err)
 	default:
 		s.guard.Wrote(key, guard.Provider, have.GetResourceVersion())

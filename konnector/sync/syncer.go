@@ -69,8 +69,6 @@ type Options struct {
 	Metrics *Metrics
 	// Changed is called when the counts of Problems or Synced may have changed. It must not block.
 	Changed func()
-	// Suspect is called with errors that say that the provider is away or rejects the credential. It must not block.
-	Suspect func(error)
 	// Workers is how many objects are reconciled at a time. Default: DefaultWorkers.
 	Workers int
 	// Log takes what nobody can act upon.
@@ -112,15 +110,12 @@ func New(o Options) (*Syncer, error) {
 		repairs:  flowcontrol.NewBackOff(retryMin, retryMax),
 		problems: newProblems(),
 	}
-	s.consumer = s.side(o.Consumer, s.enqueueConsumer, s.watchFailed)
-	s.provider = s.side(o.Provider, s.enqueueProvider, func(err error) {
-		o.Suspect(err)
-		s.watchFailed(err)
-	})
+	s.consumer = s.side(o.Consumer, s.enqueueConsumer)
+	s.provider = s.side(o.Provider, s.enqueueProvider)
 	return s, nil
 }
 
-func (s *Syncer) side(client dynamic.Interface, enqueue func(any), onError func(error)) *informers {
+func (s *Syncer) side(client dynamic.Interface, enqueue func(any)) *informers {
 	return &informers{
 		client:    client.Resource(s.Resource),
 		transform: s.slim,
@@ -129,7 +124,7 @@ func (s *Syncer) side(client dynamic.Interface, enqueue func(any), onError func(
 			UpdateFunc: func(_, o any) { enqueue(o) },
 			DeleteFunc: enqueue,
 		},
-		onError:  onError,
+		onError:  s.watchFailed,
 		onSynced: s.enqueueTargets,
 		running:  map[string]*informer{},
 	}

@@ -3,26 +3,21 @@
 package faults
 
 import (
-	"context"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
-	"kube-bind.io/kube-bind/test/expect"
 )
 
 // there is where the copies of a consumer namespace are.
 func there(namespace string) string { return world.place.Namespace + "-" + namespace }
 
-// bindingHas waits for a condition of a binding.
+// bindingHas waits for a condition of a binding of the shared pair.
 func bindingHas(t *testing.T, name, conditionType string, status metav1.ConditionStatus, reason string) *kubebindv1alpha2.APIServiceBinding {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), expect.Timeout)
-	defer cancel()
-	b, err := world.WaitBinding(ctx, name, conditionType, status, reason)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return waitBinding(t, world.Pair, name, conditionType, status, reason)
 }
+
+// consumerCA is a certificate authority that the provider's certificate does not come from.
+func consumerCA() []byte { return world.Consumer.Config().CAData }

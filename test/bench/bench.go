@@ -241,7 +241,7 @@ func (b *bench) restart(ctx context.Context, _ sizes, r *results) error {
 	r.RestartSeconds = time.Since(start).Seconds()
 	did := after.since(before)
 	// The canary of restartKonnector is a create by us, a finalizer and a copy.
-	r.RestartWrites = did.consumer.writes() + did.provider.writes() - canaryWrites
+	r.RestartWrites = did.consumer.Writes() + did.provider.Writes() - canaryWrites
 	return nil
 }
 

@@ -117,9 +117,9 @@ func (b *bench) burstKonnector(ctx context.Context, op operation, objects []stri
 	if err != nil {
 		return err
 	}
-	sum.consumerWrites += did.consumer.writes()
-	sum.providerWrites += did.provider.writes()
-	sum.reads += did.consumer.reads() + did.provider.reads()
+	sum.consumerWrites += did.consumer.Writes()
+	sum.providerWrites += did.provider.Writes()
+	sum.reads += did.consumer.Reads() + did.provider.Reads()
 	// The user's own writes do not count.
 	if op.onConsumer {
 		sum.consumerWrites -= len(objects)
@@ -139,7 +139,7 @@ func (b *bench) settledCount(ctx context.Context, before counts) (counts, error)
 			return counts{}, err
 		}
 		did := now.since(before)
-		total := did.consumer.writes() + did.provider.writes()
+		total := did.consumer.Writes() + did.provider.Writes()
 		if total == last {
 			return did, nil
 		}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package faults
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/pair"
+)
+
+// The konnector dies between the two writes of a create, and between the two of a delete. Whatever the user does
+// meanwhile, the next one finishes it.
+func TestKonnectorKilledBetweenTwoWrites(t *testing.T) {
+	p, place := ownPair(t)
+	ns := expect.Namespace(t, p.Consumer, "killed")
+	providerNS := place.Namespace + "-" + ns
+	expect.Create(t, p.Consumer, expect.Cowboy(ns, "first"))
+	held := expect.Exists(t, p.Provider, expect.Cowboy(providerNS, "first"))
+
+	// A copy that is held by the provider's own finalizer: the konnector has deleted it, and not released the object.
+	expect.Change(t, p.Provider, held, func(o *unstructured.Unstructured) { o.SetFinalizers([]string{"service.example.org/hold"}) })
+	expect.Delete(t, p.Consumer, expect.Cowboy(ns, "first"))
+	expect.Eventually(t, "the copy should be terminating", func(ctx context.Context) error {
+		o, err := expect.Get(ctx, p.Provider, held)
+		if err == nil && o.GetDeletionTimestamp() == nil {
+			err = errors.New("it is not")
+		}
+		return err
+	})
+	// Objects whose copies the provider does not admit: the konnector has written the finalizer, and not the copy.
+	denyCreates(t, p, "kept", "deleted")
+	for _, name := range []string{"kept", "deleted"} {
+		expect.Create(t, p.Consumer, expect.Cowboy(ns, name))
+		finalized(t, p.Consumer, expect.Cowboy(ns, name))
+	}
+	if err := p.Konnector().Kill(); err != nil {
+		t.Fatal(err)
+	}
+	allowCreates(t, p)
+	expect.Delete(t, p.Consumer, expect.Cowboy(ns, "deleted"))
+	expect.Change(t, p.Provider, held, func(o *unstructured.Unstructured) { o.SetFinalizers(nil) })
+	expect.Gone(t, p.Provider, held)
+	if err := p.StartKonnector(); err != nil {
+		t.Fatal(err)
+	}
+	expect.Exists(t, p.Provider, expect.Cowboy(providerNS, "kept"))
+	for _, name := range []string{"first", "deleted"} {
+		expect.Gone(t, p.Consumer, expect.Cowboy(ns, name))
+		expect.Gone(t, p.Provider, expect.Cowboy(providerNS, name))
+	}
+}
+
+func finalized(t *testing.T, side *pair.Side, like *unstructured.Unstructured) {
+	t.Helper()
+	expect.Eventually(t, like.GetName()+" should have the finalizer", func(ctx context.Context) error {
+		o, err := expect.Get(ctx, side, like)
+		if err == nil && !slices.Contains(o.GetFinalizers(), kubebindv1alpha2.SyncerFinalizer) {
+			err = errors.New("it has not")
+		}
+		return err
+	})
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pair
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"k8s.io/client-go/kubernetes"
+)
+
+// Requests counts an API server's requests for one resource, by verb. Watches are left out: they are counted when they
+// end, not when they begin.
+type Requests map[string]int
+
+// CountRequests reads the API server's own counters.
+func CountRequests(ctx context.Context, side *Side, resource string) (Requests, error) {
+	c, err := kubernetes.NewForConfig(side.Config())
+	if err != nil {
+		return nil, err
+	}
+	body, err := c.Discovery().RESTClient().Get().AbsPath("/metrics").Stream(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the metrics of an API server: %w", err)
+	}
+	defer body.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(body)
+	if err != nil {
+		return nil, fmt.Errorf("reading the metrics of an API server: %w", err)
+	}
+	out := Requests{}
+	for _, m := range families["apiserver_request_total"].GetMetric() {
+		labels := map[string]string{}
+		for _, l := range m.GetLabel() {
+			labels[l.GetName()] = l.GetValue()
+		}
+		if labels["resource"] == resource && labels["verb"] != "WATCH" {
+			out[labels["verb"]] += int(m.GetCounter().GetValue())
+		}
+	}
+	return out, nil
+}
+
+// Since is what was counted after an earlier count.
+func (r Requests) Since(before Requests) Requests {
+	out := Requests{}
+	for verb, n := range r {
+		if n > before[verb] {
+			out[verb] = n - before[verb]
+		}
+	}
+	return out
+}
+
+// Reads are GETs and LISTs.
+func (r Requests) Reads() int { return r["GET"] + r["LIST"] }
+
+// Writes are all others.
+func (r Requests) Writes() int {
+	n := 0
+	for verb, count := range r {
+		if verb != "GET" && verb != "LIST" {
+			n += count
+		}
+	}
+	return n
+}

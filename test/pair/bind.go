@@ -24,8 +24,8 @@ import (
 // FieldManager is who the user of a pair is.
 const FieldManager = "user"
 
-// RequestNamespace is where consumers of a pair ask the provider for bindings.
-const RequestNamespace = "consumers"
+// requestNamespace is where a consumer of a pair asks the provider for bindings: each has its own.
+func requestNamespace(identity string) string { return "consumer-" + identity }
 
 const pollInterval = 50 * time.Millisecond
 
@@ -73,14 +73,14 @@ func (s *Side) ClusterUID(ctx context.Context) (string, error) {
 	return string(system.UID), err
 }
 
-// Request asks the provider for a binding to a template, by a BindableResourcesRequest of the given name, and waits for
-// the answer.
-func (p *Pair) Request(ctx context.Context, name, template, identity string) (*Place, error) {
-	if err := p.Provider.EnsureNamespace(ctx, RequestNamespace); err != nil {
+// CreateRequest asks the provider for a binding to a template, by a BindableResourcesRequest of the given name.
+func (p *Pair) CreateRequest(ctx context.Context, name, template, identity string) (*kubebindv1alpha2.BindableResourcesRequest, error) {
+	namespace := requestNamespace(identity)
+	if err := p.Provider.EnsureNamespace(ctx, namespace); err != nil {
 		return nil, err
 	}
 	request := &kubebindv1alpha2.BindableResourcesRequest{
-		ObjectMeta: metav1.ObjectMeta{Namespace: RequestNamespace, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: kubebindv1alpha2.BindableResourcesRequestSpec{
 			Author:          "tester",
 			ClusterIdentity: kubebindv1alpha2.ClusterIdentity{Identity: identity},
@@ -90,7 +90,16 @@ func (p *Pair) Request(ctx context.Context, name, template, identity string) (*P
 	if err := retryNoMatch(ctx, func() error { return p.Provider.Client.Create(ctx, request) }); err != nil {
 		return nil, fmt.Errorf("asking for a binding: %w", err)
 	}
-	err := wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
+	return request, nil
+}
+
+// Request is CreateRequest, and waits for the answer.
+func (p *Pair) Request(ctx context.Context, name, template, identity string) (*Place, error) {
+	request, err := p.CreateRequest(ctx, name, template, identity)
+	if err != nil {
+		return nil, err
+	}
+	err = wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
 		if err := p.Provider.Client.Get(ctx, client.ObjectKeyFromObject(request), request); err != nil {
 			return false, err
 		}
@@ -104,7 +113,7 @@ func (p *Pair) Request(ctx context.Context, name, template, identity string) (*P
 	}
 	secret := &corev1.Secret{}
 	ref := request.Status.KubeconfigSecretRef
-	if err := p.Provider.Client.Get(ctx, client.ObjectKey{Namespace: RequestNamespace, Name: ref.Name}, secret); err != nil {
+	if err := p.Provider.Client.Get(ctx, client.ObjectKey{Namespace: request.Namespace, Name: ref.Name}, secret); err != nil {
 		return nil, fmt.Errorf("reading the provider's answer: %w", err)
 	}
 	response := &kubebindv1alpha2.BindingResourceResponse{}

@@ -47,6 +47,7 @@ type Pair struct {
 	bin       string
 	backend   *controlplane.Process
 	konnector *controlplane.Process
+	neighbour bool // the provider and the binaries are another pair's
 }
 
 // Start builds the binaries and starts both control planes, the backend and the konnector, and waits for their APIs.
@@ -203,13 +204,19 @@ func (p *Pair) RemoveLogs() error { return os.RemoveAll(p.options.LogDir) }
 
 // Stop stops everything. The logs stay.
 func (p *Pair) Stop() error {
-	errs := []error{os.RemoveAll(p.bin)}
+	var errs []error
 	for _, process := range []*controlplane.Process{p.konnector, p.backend} {
 		if process != nil {
 			errs = append(errs, process.Stop())
 		}
 	}
-	for _, side := range []*Side{p.Consumer, p.Provider} {
+	sides := []*Side{p.Consumer, p.Provider}
+	if p.neighbour {
+		sides = sides[:1]
+	} else {
+		errs = append(errs, os.RemoveAll(p.bin))
+	}
+	for _, side := range sides {
 		if side != nil {
 			errs = append(errs, side.Stop())
 		}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/clientcmd"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/pair"
+)
+
+// example offers an example CRD by a template of its name.
+func example(t *testing.T, p *pair.Pair, file string) {
+	t.Helper()
+	name, err := pair.Example(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offer(t, p, parsed(t, string(data)))
+}
+
+func sheriff(name string) *unstructured.Unstructured {
+	o := expect.Cowboy("", name)
+	o.SetKind("Sheriff")
+	return o
+}
+
+// Where objects go is what the architecture's table says, in every combination that makes sense.
+func TestIsolations(t *testing.T) {
+	const cowboys, sheriffs = "cowboys.wildwest.dev", "sheriffs.wildwest.dev"
+	for name, tc := range map[string]struct {
+		args []string
+		// Names on the provider for cowboy team/billy and sheriff pat; "CN" is the contract namespace.
+		cowboy  func(cn string) *unstructured.Unstructured
+		sheriff func(cn string) *unstructured.Unstructured // nil: refused
+		// A cowboy is cluster-scoped in the consumer.
+		flipped bool
+	}{
+		"prefixed, cluster": {
+			args:    []string{"--isolation=prefixed", "--consumer-scope=cluster"},
+			cowboy:  func(cn string) *unstructured.Unstructured { return expect.Cowboy(cn+"-team", "billy") },
+			sheriff: func(cn string) *unstructured.Unstructured { return sheriff(cn + "-pat") },
+		},
+		"none, cluster": {
+			args:    []string{"--isolation=none", "--consumer-scope=cluster"},
+			cowboy:  func(string) *unstructured.Unstructured { return expect.Cowboy("team", "billy") },
+			sheriff: func(string) *unstructured.Unstructured { return sheriff("pat") },
+		},
+		"none, namespaced": {
+			args:   []string{"--isolation=none", "--consumer-scope=namespaced"},
+			cowboy: func(string) *unstructured.Unstructured { return expect.Cowboy("team", "billy") },
+		},
+		"namespaced, namespaced": {
+			args:    []string{"--isolation=namespaced", "--consumer-scope=namespaced"},
+			cowboy:  func(cn string) *unstructured.Unstructured { return expect.Cowboy(cn, "billy") },
+			flipped: true,
+		},
+		"namespaced, cluster": {
+			args:    []string{"--isolation=namespaced", "--consumer-scope=cluster"},
+			cowboy:  func(cn string) *unstructured.Unstructured { return expect.Cowboy(cn, "billy") },
+			flipped: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, tc.args...)
+			example(t, p, "crd-cowboys.yaml")
+			example(t, p, "crd-sheriffs.yaml")
+			place := bind(t, p, cowboys)
+			here := expect.Cowboy("", "billy")
+			if !tc.flipped {
+				here.SetNamespace(expect.Namespace(t, p.Consumer, "team"))
+			}
+			roundTrip(t, p, here, tc.cowboy(place.Namespace))
+			if tc.sheriff != nil {
+				bind(t, p, sheriffs)
+				roundTrip(t, p, sheriff("pat"), tc.sheriff(place.Namespace))
+				return
+			}
+			refused(t, p, sheriffs)
+		})
+	}
+}
+
+func roundTrip(t *testing.T, p *pair.Pair, here, there *unstructured.Unstructured) {
+	t.Helper()
+	expect.Create(t, p.Consumer, here.DeepCopy())
+	expect.Has(t, p.Provider, there, "ride", "spec", "intent")
+	expect.ChangeStatus(t, p.Provider, there, expect.Set("safe", "status", "result"))
+	expect.Has(t, p.Consumer, here, "safe", "status", "result")
+	expect.Change(t, p.Consumer, here, expect.Set("rest", "spec", "intent"))
+	expect.Has(t, p.Provider, there, "rest", "spec", "intent")
+	expect.Delete(t, p.Consumer, here)
+	expect.Gone(t, p.Consumer, here)
+	expect.Gone(t, p.Provider, there)
+}
+
+// refused asks for a resource that cannot be had under this backend's terms: the answer says so, and why.
+func refused(t *testing.T, p *pair.Pair, template string) {
+	t.Helper()
+	identity, err := p.Consumer.ClusterUID(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := p.CreateRequest(t.Context(), template, template, identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect.Eventually(t, "the request should be answered with a reason", func(ctx context.Context) error {
+		if err := p.Provider.Client.Get(ctx, keyOf(request), request); err != nil {
+			return err
+		}
+		for _, c := range request.Status.Conditions {
+			if c.Reason == kubebindv1alpha2.ReasonScopeNotSupported || c.Reason == kubebindv1alpha2.ReasonTemplateNotReady {
+				if c.Message == "" {
+					return errors.New("the condition says nothing")
+				}
+				return nil
+			}
+		}
+		return errors.New("it has no such condition")
+	})
+}
+
+// Two consumers of one provider do not meet: equal names are two objects, statuses and deletes stay apart, and the API
+// server lets neither at what is the other's.
+func TestConsumersAreKeptApart(t *testing.T) {
+	ctx := t.Context()
+	p, place := world.Pair, world.place
+	other, err := p.Neighbour(ctx, "neighbour")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := other.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	otherPlace, err := other.Bind(ctx, "cowboys", "cowboys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if otherPlace.Namespace == place.Namespace {
+		t.Fatal("both consumers have one place")
+	}
+	here := expect.Cowboy("apart", "billy")
+	mine, theirs := expect.Cowboy(place.Namespace+"-apart", "billy"), expect.Cowboy(otherPlace.Namespace+"-apart", "billy")
+	for _, one := range []*pair.Pair{p, other} {
+		expect.Namespace(t, one.Consumer, "apart")
+		expect.Create(t, one.Consumer, here.DeepCopy())
+	}
+	expect.Exists(t, p.Provider, mine)
+	expect.Exists(t, p.Provider, theirs)
+	expect.ChangeStatus(t, p.Provider, theirs, expect.Set("theirs", "status", "result"))
+	expect.Has(t, other.Consumer, here, "theirs", "status", "result")
+	expect.Lacks(t, p.Consumer, here, "status", "result")
+
+	cannotReach(t, place, otherPlace, theirs)
+	cannotReach(t, otherPlace, place, mine)
+
+	expect.Delete(t, p.Consumer, here)
+	expect.Gone(t, p.Provider, mine)
+	expect.Never(t, "the other's object must stay", func(ctx context.Context) error {
+		_, here1 := expect.Get(ctx, other.Consumer, here)
+		_, there := expect.Get(ctx, p.Provider, theirs)
+		return errors.Join(here1, there)
+	})
+}
+
+// cannotReach tries with one consumer's credential at what is another's.
+func cannotReach(t *testing.T, by, of *pair.Place, object *unstructured.Unstructured) {
+	t.Helper()
+	config, err := clientcmd.RESTConfigFromKubeConfig(by.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := pair.Client(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := &unstructured.Unstructured{}
+	secret.SetAPIVersion("v1")
+	secret.SetKind("Secret")
+	secret.SetNamespace(of.Namespace)
+	secret.SetName(kubebindv1alpha2.KubeconfigSecretName)
+	binding := &kubebindv1alpha2.ClusterBinding{}
+	binding.Namespace, binding.Name = of.Namespace, kubebindv1alpha2.ClusterBindingName
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(object.GroupVersionKind())
+	for what, err := range map[string]error{
+		"read the object":         c.Get(t.Context(), keyOf(object), object.DeepCopy()),
+		"update the object":       c.Update(t.Context(), object.DeepCopy()),
+		"delete the object":       c.Delete(t.Context(), object.DeepCopy()),
+		"list all objects":        c.List(t.Context(), list),
+		"read the credential":     c.Get(t.Context(), keyOf(secret), secret.DeepCopy()),
+		"read the ClusterBinding": c.Get(t.Context(), keyOf(binding), binding),
+	} {
+		if !apierrors.IsForbidden(err) {
+			t.Errorf("%s can %s of %s: %v", by.Namespace, what, of.Namespace, err)
+		}
+	}
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pair
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+)
+
+// Neighbour starts another consumer of the same provider, with a konnector of its own. Its Stop leaves the provider
+// running.
+func (p *Pair) Neighbour(ctx context.Context, name string) (*Pair, error) {
+	n := &Pair{options: p.options, bin: p.bin, neighbour: true}
+	n.options.LogDir = filepath.Join(p.options.LogDir, name)
+	var err error
+	if n.Consumer, err = startSide(ctx, name, n.options.LogDir, nil); err != nil {
+		return nil, err
+	}
+	n.Provider = p.Provider
+	if err := n.StartKonnector(); err != nil {
+		return nil, errors.Join(err, n.Stop())
+	}
+	return n, nil
+}

@@ -4,7 +4,9 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -149,7 +151,7 @@ func (s *Syncer) delete(ctx context.Context, client dynamic.ResourceInterface, k
 // failed tells one kind of error from another and decides who hears of it.
 func (s *Syncer) failed(in plan.Input, key types.NamespacedName, a plan.Action, err error) error {
 	onProvider := a.Kind.OnProvider()
-	if onProvider && (isAway(err) || apierrors.IsInternalError(err)) {
+	if onProvider && isDoubtful(err) {
 		s.doubts.add(key, a.Key)
 	}
 	switch {
@@ -172,18 +174,32 @@ func isOtherUID(err error) bool {
 	return ok && cause.Field == "metadata.uid"
 }
 
-// isAway says whether an error is about the server or our credential rather than about the object.
+// isAway says whether an error is about the server or our credential rather than about the object. What a server says
+// without a reason is about the object: "request is too large" is of that kind.
 func isAway(err error) bool {
-	status := apierrors.ReasonForError(err)
-	switch status {
+	switch apierrors.ReasonForError(err) {
 	case metav1.StatusReasonUnauthorized, metav1.StatusReasonServerTimeout, metav1.StatusReasonTimeout,
 		metav1.StatusReasonTooManyRequests, metav1.StatusReasonServiceUnavailable:
 		return true
 	case metav1.StatusReasonUnknown:
-		return !apierrors.IsRequestEntityTooLargeError(err)
+		return statusCode(err) == 0
 	default:
 		return false
 	}
+}
+
+// isDoubtful says whether a write that got this answer, or none, may have been done all the same.
+func isDoubtful(err error) bool {
+	return isAway(err) || statusCode(err) >= http.StatusInternalServerError
+}
+
+// statusCode is that of a server's answer, 0 if there was none.
+func statusCode(err error) int32 {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		return status.Status().Code
+	}
+	return 0
 }
 
 func at(client dynamic.NamespaceableResourceInterface, key types.NamespacedName) dynamic.ResourceInterface {

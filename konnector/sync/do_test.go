@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,6 +40,7 @@ func TestErrorClasses(t *testing.T) {
 		"a webhook is ill":   {apierrors.NewInternalError(errors.New("webhook")), false, false},
 		"denied":             {apierrors.NewForbidden(resource, "billy", errors.New("policy")), false, false},
 		"invalid":            {apierrors.NewInvalid(schema.GroupKind{}, "billy", nil), false, false},
+		"too large for etcd": {&apierrors.StatusError{ErrStatus: metav1.Status{Code: 500, Message: "etcdserver: request is too large"}}, false, false},
 		"not the same UID":   {invalidUID, false, true},
 		"too large":          {apierrors.NewRequestEntityTooLargeError("big"), false, false},
 		"bad request":        {apierrors.NewBadRequest("bad"), false, false},
@@ -50,6 +53,26 @@ func TestErrorClasses(t *testing.T) {
 			}
 			if got := isOtherUID(tc.err); got != tc.otherUIDs {
 				t.Errorf("isOtherUID is %v", got)
+			}
+		})
+	}
+}
+
+// A write may have been done although its answer says otherwise, or there is none.
+func TestIsDoubtful(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"no answer":      {context.DeadlineExceeded, true},
+		"internal error": {apierrors.NewInternalError(errors.New("etcd")), true},
+		"no reason":      {&apierrors.StatusError{ErrStatus: metav1.Status{Code: 500}}, true},
+		"denied":         {apierrors.NewForbidden(schema.GroupResource{}, "billy", nil), false},
+		"conflict":       {apierrors.NewConflict(schema.GroupResource{}, "billy", nil), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := isDoubtful(tc.err); got != tc.want {
+				t.Errorf("got %v", got)
 			}
 		})
 	}
@@ -114,5 +137,15 @@ func TestDoubts(t *testing.T) {
 	d.remove(consumer)
 	if _, ok := d.get(consumer); ok {
 		t.Error("it is still there")
+	}
+}
+
+func TestShortened(t *testing.T) {
+	if got := shortened("short"); got != "short" {
+		t.Errorf("got %q", got)
+	}
+	got := shortened(strings.Repeat("é", maxNote))
+	if len(got) > maxNote || !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
+		t.Errorf("got %d bytes", len(got))
 	}
 }

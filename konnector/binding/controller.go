@@ -21,6 +21,7 @@ import (
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/connection"
 	"kube-bind.io/kube-bind/konnector/schema"
+	"kube-bind.io/kube-bind/konnector/sync"
 )
 
 // eventAction is the action of the Events on bindings.
@@ -175,7 +176,7 @@ func (c *Controller) announce(before, after *kubebindv1alpha2.APIServiceBinding)
 		c.recorder.Eventf(after, nil, corev1.EventTypeNormal, kubebindv1alpha2.ConditionReady, eventAction, "The binding is ready.")
 	case metav1.ConditionFalse:
 		if is.Severity != kubebindv1alpha2.SeverityInfo {
-			c.recorder.Eventf(after, nil, corev1.EventTypeWarning, is.Reason, eventAction, "%s", is.Message)
+			c.recorder.Eventf(after, nil, corev1.EventTypeWarning, is.Reason, eventAction, "%s", sync.EventNote(is.Message))
 		}
 	case metav1.ConditionUnknown:
 	}

@@ -140,11 +140,11 @@ func TestDoubts(t *testing.T) {
 	}
 }
 
-func TestShortened(t *testing.T) {
-	if got := shortened("short"); got != "short" {
+func TestEventNote(t *testing.T) {
+	if got := EventNote("short"); got != "short" {
 		t.Errorf("got %q", got)
 	}
-	got := shortened(strings.Repeat("é", maxNote))
+	got := EventNote(strings.Repeat("é", maxNote))
 	if len(got) > maxNote || !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
 		t.Errorf("got %d bytes", len(got))
 	}

@@ -73,7 +73,7 @@ func (p *problems) keys() []types.NamespacedName {
 
 // report tells the user of a problem: an Event on the object when it is new, and a count on the binding.
 func (s *Syncer) report(object *unstructured.Unstructured, key types.NamespacedName, is problem, event bool) {
-	is.message = shortened(is.message)
+	is.message = EventNote(is.message)
 	news, counts := s.problems.set(key, is)
 	if news && event && object != nil {
 		s.Recorder.Eventf(object, nil, corev1.EventTypeWarning, is.reason, eventAction, "%s", is.message)
@@ -86,8 +86,8 @@ func (s *Syncer) report(object *unstructured.Unstructured, key types.NamespacedN
 // maxNote is the length of an Event's note that API servers take: events.k8s.io/v1.
 const maxNote = 1024
 
-// shortened cuts a text for an Event. What refuses a large object may be as long as the object.
-func shortened(text string) string {
+// EventNote cuts a text to what an Event takes. What refuses a large object may be as long as the object.
+func EventNote(text string) string {
 	const ellipsis = "…"
 	if len(text) <= maxNote {
 		return text

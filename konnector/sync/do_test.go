@@ -14,11 +14,13 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/flowcontrol"
 	clocktesting "k8s.io/utils/clock/testing"
 
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/sync/plan"
 )
 
@@ -147,5 +149,30 @@ func TestEventNote(t *testing.T) {
 	got := EventNote(strings.Repeat("é", maxNote))
 	if len(got) > maxNote || !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
 		t.Errorf("got %d bytes", len(got))
+	}
+}
+
+// Of other consumers' copies nothing is kept but what tells whose they are.
+func TestSlimCopyKeepsNothingOfOthers(t *testing.T) {
+	s := &Syncer{Options: Options{Policy: plan.Policy{ContractNamespace: "ours"}}}
+	object := func(owner string) *unstructured.Unstructured {
+		o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Cowboy", "spec": "secret", "status": "secret"}}
+		o.SetName("billy")
+		o.SetAnnotations(map[string]string{kubebindv1alpha2.ClusterNamespaceAnnotation: owner})
+		o.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "m"}})
+		return o
+	}
+	for owner, kept := range map[string]bool{"ours": true, "theirs": false, "": false} {
+		got, err := s.slimCopy(object(owner))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, ok := got.(*unstructured.Unstructured)
+		if !ok || o.GetName() != "billy" || o.GetAnnotations()[kubebindv1alpha2.ClusterNamespaceAnnotation] != owner || o.GetManagedFields() != nil {
+			t.Errorf("of %q's object this is left: %v", owner, got)
+		}
+		if (o.Object["spec"] != nil) != kept || (o.Object["status"] != nil) != kept {
+			t.Errorf("of %q's object this is left: %v", owner, o.Object)
+		}
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/client-go/util/workqueue"
 
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/sync/guard"
 	"kube-bind.io/kube-bind/konnector/sync/plan"
 )
@@ -110,15 +111,15 @@ func New(o Options) (*Syncer, error) {
 		repairs:  flowcontrol.NewBackOff(retryMin, retryMax),
 		problems: newProblems(),
 	}
-	s.consumer = s.side(o.Consumer, s.enqueueConsumer)
-	s.provider = s.side(o.Provider, s.enqueueProvider)
+	s.consumer = s.side(o.Consumer, slim, s.enqueueConsumer)
+	s.provider = s.side(o.Provider, s.slimCopy, s.enqueueProvider)
 	return s, nil
 }
 
-func (s *Syncer) side(client dynamic.Interface, enqueue func(any)) *informers {
+func (s *Syncer) side(client dynamic.Interface, transform cache.TransformFunc, enqueue func(any)) *informers {
 	return &informers{
 		client:    client.Resource(s.Resource),
-		transform: s.slim,
+		transform: transform,
 		handler: cache.ResourceEventHandlerFuncs{
 			AddFunc:    enqueue,
 			UpdateFunc: func(_, o any) { enqueue(o) },
@@ -272,11 +273,20 @@ func (s *Syncer) finish(ctx context.Context, key types.NamespacedName, err error
 	}
 }
 
-// slim drops what is never looked at from cached objects. Of somebody else's copies only the marks matter.
-func (s *Syncer) slim(o any) (any, error) {
-	u, ok := o.(*unstructured.Unstructured)
-	if ok {
+// slim drops from cached objects what is never looked at.
+func slim(o any) (any, error) {
+	if u, ok := o.(*unstructured.Unstructured); ok {
 		u.SetManagedFields(nil)
 	}
 	return o, nil
+}
+
+// slimCopy is slim for the provider's side. Of what is not this consumer's only the marks matter; where the provider lets
+// us watch everything, the rest is neither kept nor anybody's business here.
+func (s *Syncer) slimCopy(o any) (any, error) {
+	u, ok := o.(*unstructured.Unstructured)
+	if ok && u.GetAnnotations()[kubebindv1alpha2.ClusterNamespaceAnnotation] != s.Policy.ContractNamespace {
+		u.Object = map[string]any{"apiVersion": u.Object["apiVersion"], "kind": u.Object["kind"], "metadata": u.Object["metadata"]}
+	}
+	return slim(o)
 }

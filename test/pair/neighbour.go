@@ -12,7 +12,7 @@ import (
 // running.
 func (p *Pair) Neighbour(ctx context.Context, name string) (*Pair, error) {
 	n := &Pair{options: p.options, bin: p.bin, neighbour: true}
-	n.options.LogDir = filepath.Join(p.options.LogDir, name)
+	n.options.LogDir, n.options.Bin = filepath.Join(p.options.LogDir, name), p.bin
 	var err error
 	if n.Consumer, err = startSide(ctx, name, n.options.LogDir, nil); err != nil {
 		return nil, err

@@ -30,6 +30,8 @@ type Options struct {
 	BackendArgs, KonnectorArgs []string
 	// ConsumerAPIServerArgs and ProviderAPIServerArgs are added to those of the API servers.
 	ConsumerAPIServerArgs, ProviderAPIServerArgs []string
+	// Bin is a folder with the shipped binaries, such as that of another pair. Default: they are built.
+	Bin string
 }
 
 // Side is one of the two clusters.
@@ -47,7 +49,7 @@ type Pair struct {
 	bin       string
 	backend   *controlplane.Process
 	konnector *controlplane.Process
-	neighbour bool // the provider and the binaries are another pair's
+	neighbour bool // the provider is another pair's
 }
 
 // Start builds the binaries and starts both control planes, the backend and the konnector, and waits for their APIs.
@@ -92,8 +94,10 @@ func StartControlPlanes(ctx context.Context, o Options) (*Pair, error) {
 		p.options.LogDir = dir
 	}
 	var err error
-	if p.bin, err = Build(ctx, p.options.LogDir); err != nil {
-		return nil, err
+	if p.bin = o.Bin; p.bin == "" {
+		if p.bin, err = Build(ctx, p.options.LogDir); err != nil {
+			return nil, err
+		}
 	}
 	sides := map[string]**Side{"provider": &p.Provider, "consumer": &p.Consumer}
 	args := map[string][]string{"provider": o.ProviderAPIServerArgs, "consumer": o.ConsumerAPIServerArgs}
@@ -199,6 +203,9 @@ func (p *Pair) Backend() *controlplane.Process { return p.backend }
 // Konnector is the konnector's process, nil if it was not started.
 func (p *Pair) Konnector() *controlplane.Process { return p.konnector }
 
+// Bin is the folder of the binaries. It goes when the pair that built them stops.
+func (p *Pair) Bin() string { return p.bin }
+
 // RemoveLogs removes the folder of the logs, for when nobody needs to read them.
 func (p *Pair) RemoveLogs() error { return os.RemoveAll(p.options.LogDir) }
 
@@ -213,7 +220,8 @@ func (p *Pair) Stop() error {
 	sides := []*Side{p.Consumer, p.Provider}
 	if p.neighbour {
 		sides = sides[:1]
-	} else {
+	}
+	if p.options.Bin == "" {
 		errs = append(errs, os.RemoveAll(p.bin))
 	}
 	for _, side := range sides {

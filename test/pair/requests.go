@@ -17,31 +17,50 @@ type Requests map[string]int
 
 // CountRequests reads the API server's own counters.
 func CountRequests(ctx context.Context, side *Side, resource string) (Requests, error) {
+	out := Requests{}
+	err := eachCounter(ctx, side, "apiserver_request_total", func(labels map[string]string, value int) {
+		if labels["resource"] == resource && labels["verb"] != "WATCH" {
+			out[labels["verb"]] += value
+		}
+	})
+	return out, err
+}
+
+// CountUnauthenticated reads how many requests an API server has turned away because it did not know whose they were.
+func CountUnauthenticated(ctx context.Context, side *Side) (int, error) {
+	n := 0
+	err := eachCounter(ctx, side, "authentication_attempts", func(labels map[string]string, value int) {
+		if labels["result"] != "success" {
+			n += value
+		}
+	})
+	return n, err
+}
+
+// eachCounter reads one of the counters of an API server, in all its variants.
+func eachCounter(ctx context.Context, side *Side, name string, f func(labels map[string]string, value int)) error {
 	c, err := kubernetes.NewForConfig(side.Config())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	body, err := c.Discovery().RESTClient().Get().AbsPath("/metrics").Stream(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading the metrics of an API server: %w", err)
+		return fmt.Errorf("reading the metrics of an API server: %w", err)
 	}
 	defer body.Close()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(body)
 	if err != nil {
-		return nil, fmt.Errorf("reading the metrics of an API server: %w", err)
+		return fmt.Errorf("reading the metrics of an API server: %w", err)
 	}
-	out := Requests{}
-	for _, m := range families["apiserver_request_total"].GetMetric() {
+	for _, m := range families[name].GetMetric() {
 		labels := map[string]string{}
 		for _, l := range m.GetLabel() {
 			labels[l.GetName()] = l.GetValue()
 		}
-		if labels["resource"] == resource && labels["verb"] != "WATCH" {
-			out[labels["verb"]] += int(m.GetCounter().GetValue())
-		}
+		f(labels, int(m.GetCounter().GetValue()))
 	}
-	return out, nil
+	return nil
 }
 
 // Since is what was counted after an earlier count.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,11 +63,17 @@ func TestBadKubeconfigIsReportedAndHeals(t *testing.T) {
 		{"w7-proxy", edited(t, func(_ *clientcmdapi.Config, cluster *clientcmdapi.Cluster, _ *clientcmdapi.AuthInfo) {
 			cluster.ProxyURL = "http://127.0.0.1:1"
 		}), kubebindv1alpha2.ConditionSecretValid, kubebindv1alpha2.ReasonKubeconfigRefused, "proxy-url: not allowed"},
+		{"w7-insecure", edited(t, func(_ *clientcmdapi.Config, cluster *clientcmdapi.Cluster, _ *clientcmdapi.AuthInfo) {
+			cluster.CertificateAuthorityData, cluster.InsecureSkipTLSVerify = nil, true
+		}), kubebindv1alpha2.ConditionSecretValid, kubebindv1alpha2.ReasonKubeconfigRefused, "insecure-skip-tls-verify: not allowed"},
+		{"w7-file", edited(t, func(_ *clientcmdapi.Config, cluster *clientcmdapi.Cluster, _ *clientcmdapi.AuthInfo) {
+			cluster.CertificateAuthorityData, cluster.CertificateAuthority = nil, "/etc/ssl/certs/ca-certificates.crt"
+		}), kubebindv1alpha2.ConditionSecretValid, kubebindv1alpha2.ReasonKubeconfigRefused, "certificate-authority (a file path): not allowed"},
 		{"unreachable", edited(t, func(_ *clientcmdapi.Config, cluster *clientcmdapi.Cluster, _ *clientcmdapi.AuthInfo) {
 			cluster.Server = "https://127.0.0.1:1"
 		}), kubebindv1alpha2.ConditionConnected, kubebindv1alpha2.ReasonProviderUnreachable, "connection refused"},
 		{"wrong-ca", edited(t, func(_ *clientcmdapi.Config, cluster *clientcmdapi.Cluster, _ *clientcmdapi.AuthInfo) {
-			cluster.CertificateAuthorityData = consumerCA()
+			cluster.CertificateAuthorityData = world.Consumer.Config().CAData
 		}), kubebindv1alpha2.ConditionConnected, kubebindv1alpha2.ReasonProviderUnreachable, "certificate"},
 		{"bad-token", edited(t, func(_ *clientcmdapi.Config, _ *clientcmdapi.Cluster, user *clientcmdapi.AuthInfo) {
 			user.Token = "revoked"
@@ -107,17 +114,59 @@ func TestBadKubeconfigIsReportedAndHeals(t *testing.T) {
 	})
 }
 
-// A token that the provider revokes under a running connection is told at once; a new one is all that it takes.
+// A token that the provider revokes under a running connection is told at once; a new one is all that it takes. So it is
+// when the Secret itself goes and comes back.
 func TestRevokedTokenIsReportedAndHeals(t *testing.T) {
+	t.Parallel()
 	p, place := ownPair(t)
-	ctx := t.Context()
 	ns := expect.Namespace(t, p.Consumer, "revoked")
-	expect.Create(t, p.Consumer, expect.Cowboy(ns, "before"))
-	expect.Exists(t, p.Provider, expect.Cowboy(place.Namespace+"-"+ns, "before"))
-
+	providerNS := place.Namespace + "-" + ns
+	for _, name := range []string{"before", "deleted"} {
+		expect.Create(t, p.Consumer, expect.Cowboy(ns, name))
+		expect.Exists(t, p.Provider, expect.Cowboy(providerNS, name))
+	}
 	token := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: kubebindv1alpha2.BinderName}}
 	expect.Delete(t, p.Provider, token)
-	// API servers believe a token for some seconds after it was revoked.
+	last := writeUntilUnauthorized(t, p, ns)
+	b := waitBinding(t, p, "cowboys", kubebindv1alpha2.ConditionConnected, metav1.ConditionFalse, kubebindv1alpha2.ReasonUnauthorized)
+	expect.Event(t, p.Consumer, b, kubebindv1alpha2.ReasonUnauthorized)
+	expect.Create(t, p.Consumer, expect.Cowboy(ns, "meanwhile"))
+	expect.Delete(t, p.Consumer, expect.Cowboy(ns, "deleted"))
+	const window, most = 6 * time.Second, 30
+	refused := unauthenticated(t, p.Provider)
+	stays(t, window, "the deleted object must wait for its copy", func(ctx context.Context) error {
+		_, err := expect.Get(ctx, p.Consumer, expect.Cowboy(ns, "deleted"))
+		return err
+	})
+	if tried := unauthenticated(t, p.Provider) - refused; tried < 1 || tried > most {
+		t.Errorf("the provider turned %d requests away in %s, want 1 to %d", tried, window, most)
+	}
+
+	fresh := renewed(t, p, place)
+	if err := p.SaveKubeconfig(t.Context(), "cowboys", fresh); err != nil {
+		t.Fatal(err)
+	}
+	expect.Exists(t, p.Provider, expect.Cowboy(providerNS, "meanwhile"))
+	expect.Has(t, p.Provider, expect.Cowboy(providerNS, "before"), last, "spec", "intent")
+	expect.Gone(t, p.Consumer, expect.Cowboy(ns, "deleted"))
+	waitBinding(t, p, "cowboys", kubebindv1alpha2.ConditionReady, metav1.ConditionTrue, "")
+
+	expect.Delete(t, p.Consumer, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: kubebindv1alpha2.ConsumerNamespace, Name: "cowboys"}})
+	b = waitBinding(t, p, "cowboys", kubebindv1alpha2.ConditionReady, metav1.ConditionFalse, kubebindv1alpha2.ReasonKubeconfigSecretNotFound)
+	expect.Event(t, p.Consumer, b, kubebindv1alpha2.ReasonKubeconfigSecretNotFound)
+	expect.Create(t, p.Consumer, expect.Cowboy(ns, "without"))
+	if err := p.SaveKubeconfig(t.Context(), "cowboys", fresh); err != nil {
+		t.Fatal(err)
+	}
+	expect.Exists(t, p.Provider, expect.Cowboy(providerNS, "without"))
+	waitBinding(t, p, "cowboys", kubebindv1alpha2.ConditionReady, metav1.ConditionTrue, "")
+	sameObjects(t, p, ns, providerNS)
+}
+
+// writeUntilUnauthorized changes an object until the binding tells that the token is not accepted, and returns the last
+// intent: API servers believe a token for some seconds after it was revoked.
+func writeUntilUnauthorized(t *testing.T, p *pair.Pair, ns string) (intent string) {
+	t.Helper()
 	b := &kubebindv1alpha2.APIServiceBinding{}
 	writes := 0
 	expect.Eventually(t, "a write should find the token revoked", func(ctx context.Context) error {
@@ -126,7 +175,8 @@ func TestRevokedTokenIsReportedAndHeals(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		expect.Set(strconv.Itoa(writes), "spec", "intent")(o)
+		intent = strconv.Itoa(writes)
+		expect.Set(intent, "spec", "intent")(o)
 		if err := errors.Join(p.Consumer.Client.Update(ctx, o), p.Consumer.Client.Get(ctx, client.ObjectKey{Name: "cowboys"}, b)); err != nil {
 			return err
 		}
@@ -135,52 +185,30 @@ func TestRevokedTokenIsReportedAndHeals(t *testing.T) {
 		}
 		return nil
 	})
-	expect.Create(t, p.Consumer, expect.Cowboy(ns, "meanwhile"))
-	expect.Event(t, p.Consumer, b, kubebindv1alpha2.ReasonUnauthorized)
+	return intent
+}
 
-	fresh := &corev1.Secret{}
+// renewed is the kubeconfig of a place once it is another one.
+func renewed(t *testing.T, p *pair.Pair, place *pair.Place) []byte {
+	t.Helper()
+	secret := &corev1.Secret{}
 	expect.Eventually(t, "the backend should renew the kubeconfig", func(ctx context.Context) error {
-		if err := p.Provider.Client.Get(ctx, client.ObjectKey{Namespace: place.Namespace, Name: kubebindv1alpha2.KubeconfigSecretName}, fresh); err != nil {
+		if err := p.Provider.Client.Get(ctx, client.ObjectKey{Namespace: place.Namespace, Name: kubebindv1alpha2.KubeconfigSecretName}, secret); err != nil {
 			return err
 		}
-		if string(fresh.Data[kubebindv1alpha2.KubeconfigSecretKey]) == string(place.Kubeconfig) {
+		if string(secret.Data[kubebindv1alpha2.KubeconfigSecretKey]) == string(place.Kubeconfig) {
 			return errors.New("it is the old one")
 		}
 		return nil
 	})
-	if err := p.SaveKubeconfig(ctx, "cowboys", fresh.Data[kubebindv1alpha2.KubeconfigSecretKey]); err != nil {
-		t.Fatal(err)
-	}
-	expect.Exists(t, p.Provider, expect.Cowboy(place.Namespace+"-"+ns, "meanwhile"))
-	expect.Has(t, p.Provider, expect.Cowboy(place.Namespace+"-"+ns, "before"), strconv.Itoa(writes), "spec", "intent")
-	waitBinding(t, p, "cowboys", kubebindv1alpha2.ConditionReady, metav1.ConditionTrue, "")
+	return secret.Data[kubebindv1alpha2.KubeconfigSecretKey]
 }
 
-// ownPair is a bound pair for one test.
-func ownPair(t *testing.T) (*pair.Pair, *pair.Place) {
+func unauthenticated(t *testing.T, side *pair.Side) int {
 	t.Helper()
-	p, place, err := pair.StartBound(t.Context(), pair.Options{LogDir: t.TempDir()})
+	n, err := pair.CountUnauthenticated(t.Context(), side)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("end of the konnector's log:\n%s", p.Konnector().LogTail(20))
-		}
-		if err := p.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return p, place
-}
-
-func waitBinding(t *testing.T, p *pair.Pair, name, conditionType string, status metav1.ConditionStatus, reason string) *kubebindv1alpha2.APIServiceBinding {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), expect.Timeout)
-	defer cancel()
-	b, err := p.WaitBinding(ctx, name, conditionType, status, reason)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return n
 }

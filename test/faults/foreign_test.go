@@ -19,8 +19,6 @@ import (
 	"kube-bind.io/kube-bind/test/pair"
 )
 
-func keyOf(o client.Object) client.ObjectKey { return client.ObjectKeyFromObject(o) }
-
 // The consumer has a CRD of the same name: it is left alone with its objects, and when it goes the binding goes on.
 func TestForeignCRDIsLeftAlone(t *testing.T) {
 	p, err := pair.Start(t.Context(), pair.Options{LogDir: t.TempDir()})

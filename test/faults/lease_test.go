@@ -48,10 +48,10 @@ func TestW1LostLeaseEndsTheKonnector(t *testing.T) {
 	if err := first.Wait(ctx); err == nil || ctx.Err() != nil {
 		t.Fatalf("the konnector without a lease ended with %v, not with an error", err)
 	}
-	before := writes(t, p.Provider)
+	before := writes(t, p.Provider, "cowboys")
 	expect.Create(t, p.Consumer, expect.Cowboy(ns, "after"))
 	expect.Exists(t, p.Provider, expect.Cowboy(place.Namespace+"-"+ns, "after"))
-	if did := writes(t, p.Provider) - before; did != 1 {
+	if did := writes(t, p.Provider, "cowboys") - before; did != 1 {
 		t.Errorf("the copy took %d writes", did)
 	}
 }

@@ -82,7 +82,9 @@ func (b *Backend) installCRDs(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading kube-bind's CRDs: %w", err)
 	}
-	c, err := client.New(b.opts.Config, client.Options{Scheme: b.manager.GetLocalManager().GetScheme()})
+	local := b.manager.GetLocalManager()
+	// With the manager's own mapper, so that what Install waited for is known to the caches.
+	c, err := client.New(b.opts.Config, client.Options{Scheme: local.GetScheme(), Mapper: local.GetRESTMapper()})
 	if err != nil {
 		return fmt.Errorf("making a client for the CRDs: %w", err)
 	}

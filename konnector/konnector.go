@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
@@ -61,11 +62,15 @@ func New(o Options) (*Konnector, error) {
 // Run installs the CRDs, competes for the lease and, with it, serves bindings until ctx ends. Losing the lease ends it
 // with an error, once all that it started has stopped: two konnectors must not write at a time (W1).
 func (k *Konnector) Run(ctx context.Context) error {
-	cluster, err := k.prepare(ctx)
+	c, err := client.New(k.options.Config, client.Options{Scheme: k.scheme})
+	if err != nil {
+		return fmt.Errorf("preparing the client of this cluster: %w", err)
+	}
+	cluster, err := k.prepare(ctx, c)
 	if err != nil {
 		return err
 	}
-	if err := k.assemble(cluster); err != nil {
+	if err := k.assemble(cluster, c.RESTMapper()); err != nil {
 		return err
 	}
 	close(k.ready)
@@ -76,11 +81,7 @@ func (k *Konnector) Run(ctx context.Context) error {
 }
 
 // prepare installs the CRDs and finds out which cluster this is.
-func (k *Konnector) prepare(ctx context.Context) (types.UID, error) {
-	c, err := client.New(k.options.Config, client.Options{Scheme: k.scheme})
-	if err != nil {
-		return "", fmt.Errorf("preparing the client of this cluster: %w", err)
-	}
+func (k *Konnector) prepare(ctx context.Context, c client.Client) (types.UID, error) {
 	if k.options.InstallCRDs {
 		own, err := crds.Consumer()
 		if err != nil {
@@ -97,9 +98,9 @@ func (k *Konnector) prepare(ctx context.Context) (types.UID, error) {
 	return system.UID, nil
 }
 
-// assemble wires everything. No IO.
-func (k *Konnector) assemble(cluster types.UID) error {
-	mgr, err := ctrl.NewManager(k.options.Config, k.managerOptions())
+// assemble wires everything. No IO. The mapper is the one that knows the CRDs installed.
+func (k *Konnector) assemble(cluster types.UID, mapper meta.RESTMapper) error {
+	mgr, err := ctrl.NewManager(k.options.Config, k.managerOptions(mapper))
 	if err != nil {
 		return fmt.Errorf("assembling the manager: %w", err)
 	}
@@ -133,11 +134,12 @@ func (k *Konnector) assemble(cluster types.UID) error {
 	return nil
 }
 
-func (k *Konnector) managerOptions() ctrl.Options {
+func (k *Konnector) managerOptions(mapper meta.RESTMapper) ctrl.Options {
 	return ctrl.Options{
-		Scheme: k.scheme,
-		Cache:  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
-		Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &apiextensionsv1.CustomResourceDefinition{}}}},
+		Scheme:         k.scheme,
+		MapperProvider: func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return mapper, nil },
+		Cache:          cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Client:         client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &apiextensionsv1.CustomResourceDefinition{}}}},
 		Metrics: server.Options{
 			BindAddress: k.options.ServerAddress,
 			ExtraHandlers: map[string]http.Handler{

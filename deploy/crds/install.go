@@ -11,6 +11,8 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,8 +22,9 @@ import (
 const installTimeout = time.Minute
 
 // Install makes the cluster serve the given CRDs: it creates each, or updates it where its spec is another one, and
-// waits until the API server serves it. What else stands in the metadata of an existing CRD is left alone. Conflicts
-// with other writers, throttling, and an API server that is not up yet are tried again, for up to a minute a CRD.
+// waits until the API server serves it and lists it in its discovery, which comes a little later and is what clients
+// look kinds up in. What else stands in the metadata of an existing CRD is left alone. Conflicts with other writers,
+// throttling, and an API server that is not up yet are tried again, for up to a minute a CRD.
 //
 // The error names the CRD, and why it is not served. The scheme of the client must know apiextensions/v1.
 func Install(ctx context.Context, c client.Client, crds []*apiextensionsv1.CustomResourceDefinition) error {
@@ -33,6 +36,9 @@ func Install(ctx context.Context, c client.Client, crds []*apiextensionsv1.Custo
 	for _, crd := range crds {
 		if err := waitEstablished(ctx, c, crd.Name); err != nil {
 			return fmt.Errorf("waiting for CRD %s: %w", crd.Name, err)
+		}
+		if err := waitDiscovered(ctx, c.RESTMapper(), crd); err != nil {
+			return fmt.Errorf("waiting for discovery of CRD %s: %w", crd.Name, err)
 		}
 	}
 	return nil
@@ -98,6 +104,28 @@ func waitEstablished(ctx context.Context, c client.Client, name string) error {
 		return established, refused
 	})
 	return explain(err, last)
+}
+
+// waitDiscovered waits until discovery has every served version of a CRD.
+func waitDiscovered(ctx context.Context, mapper meta.RESTMapper, crd *apiextensionsv1.CustomResourceDefinition) error {
+	kind := schema.GroupKind{Group: crd.Spec.Group, Kind: crd.Spec.Names.Kind}
+	for _, v := range crd.Spec.Versions {
+		if !v.Served {
+			continue
+		}
+		var last error
+		err := poll(ctx, func(context.Context) (bool, error) {
+			_, last = mapper.RESTMapping(kind, v.Name)
+			if last != nil && !meta.IsNoMatchError(last) && !passing(last) {
+				return false, last
+			}
+			return last == nil, nil
+		})
+		if err := explain(err, last); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // state reports whether a CRD is served, and the error if it will not be before somebody acts.

@@ -11,6 +11,7 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -56,6 +57,7 @@ func TestOnARealAPIServer(t *testing.T) {
 	t.Run("installing again writes nothing", func(t *testing.T) { testInstallAgain(t, c) })
 	t.Run("an older CRD is updated", func(t *testing.T) { testUpdate(t, c) })
 	t.Run("passing failures are tried again", func(t *testing.T) { testRetry(t, c) })
+	t.Run("discovery that lags is waited for", func(t *testing.T) { testDiscoveryLags(t, c) })
 	t.Run("other failures are not, and name the CRD", func(t *testing.T) { testRefused(t, c) })
 	t.Run("names that are taken are reported", func(t *testing.T) { testNamesTaken(t, c) })
 	t.Run("the end of the context ends the wait", func(t *testing.T) { testContextEnds(t, c) })
@@ -129,6 +131,37 @@ func testRetry(t *testing.T, c client.WithWatch) {
 	}
 	if len(failures) > 0 {
 		t.Errorf("%d failures were not met", len(failures))
+	}
+}
+
+// lagging is a client whose discovery does not know a kind for its first answers.
+type lagging struct {
+	client.WithWatch
+	answers int
+}
+
+func (l *lagging) RESTMapper() meta.RESTMapper { return laggingMapper{l.WithWatch.RESTMapper(), l} }
+
+type laggingMapper struct {
+	meta.RESTMapper
+	*lagging
+}
+
+func (m laggingMapper) RESTMapping(gk schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
+	if gk.Kind == "APIServiceBinding" && m.answers > 0 {
+		m.answers--
+		return nil, &meta.NoKindMatchError{GroupKind: gk, SearchedVersions: versions}
+	}
+	return m.RESTMapper.RESTMapping(gk, versions...)
+}
+
+func testDiscoveryLags(t *testing.T, c client.WithWatch) {
+	lags := &lagging{WithWatch: c, answers: 3}
+	if err := crds.Install(t.Context(), lags, everything(t)); err != nil {
+		t.Error(err)
+	}
+	if lags.answers > 0 {
+		t.Errorf("Install returned %d answers before discovery had the kind", lags.answers)
 	}
 }
 

@@ -52,7 +52,11 @@ func TestProviderThatDoesNotAnswer(t *testing.T) {
 		name    string
 		welcome func(net.Conn)
 	}{
-		{"hangs-up", func(c net.Conn) { _ = c.Close() }},
+		{"resets", func(c net.Conn) { _ = c.Close() }},
+		{"hangs-up", func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 1<<16)) // what is left unread would be answered by a reset
+			_ = c.Close()
+		}},
 		{"hangs", func(net.Conn) {}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

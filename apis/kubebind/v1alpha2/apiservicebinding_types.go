@@ -38,7 +38,38 @@ type APIServiceBindingSpec struct {
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="kubeconfigSecretRef is immutable"
 	KubeconfigSecretRef ClusterSecretKeyRef `json:"kubeconfigSecretRef"`
+	// permissionClaims are the consumer's answers to the claims of the export. The consumer's admin sets them. A claim
+	// that is not answered is accepted. Not known upstream.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=group
+	// +listMapKey=resource
+	PermissionClaims []PermissionClaimConsent `json:"permissionClaims,omitempty"`
 }
+
+// PermissionClaimConsent is a consumer's answer to the claim on one resource.
+type PermissionClaimConsent struct {
+	GroupResource `json:",inline"`
+
+	// state is the answer: a claim that is Refused moves nothing, and what it moved before is removed from the provider's
+	// side if it is the consumer's, and from the consumer's if it is the provider's.
+	//
+	// +required
+	State ConsentState `json:"state"`
+}
+
+// ConsentState is what a consumer says to a claim.
+//
+// +kubebuilder:validation:Enum=Accepted;Refused
+type ConsentState string
+
+const (
+	// ConsentAccepted lets the claimed objects be shared. It is what no answer means.
+	ConsentAccepted ConsentState = "Accepted"
+	// ConsentRefused keeps them from being shared.
+	ConsentRefused ConsentState = "Refused"
+)
 
 // APIServiceBindingStatus is how a binding is doing. The konnector writes it.
 type APIServiceBindingStatus struct {

@@ -46,6 +46,17 @@ const (
 	// it was made for. A namespace without it is never adopted and never deleted.
 	APIServiceNamespaceAnnotation = "kube-bind.io/api-service-namespace"
 
+	// DeletionPolicyAnnotation, on an APIServiceBinding or APIServiceBindingBundle, says what becomes of the copies on the
+	// provider when it is deleted: DeletionPolicyDelete or DeletionPolicyOrphan. Not known upstream.
+	DeletionPolicyAnnotation = "kube-bind.io/deletion-policy"
+	// DeletionPolicyDelete removes the copies, and waits until they are gone. It is the default.
+	DeletionPolicyDelete = "Delete"
+	// DeletionPolicyOrphan leaves the copies as they are.
+	DeletionPolicyOrphan = "Orphan"
+	// ForceUnbindAnnotation with the value "true", on an APIServiceBinding that is being deleted, ends the wait for a
+	// provider that does not answer: what it holds stays there. Not known upstream.
+	ForceUnbindAnnotation = "kube-bind.io/force-unbind"
+
 	// ExportedLabel with the value "true" offers a CRD of the provider for export.
 	ExportedLabel = "kube-bind.io/exported"
 	// ProviderKubeconfigLabel with the value "true" marks a consumer Secret that holds a provider's kubeconfig.

@@ -34,88 +34,88 @@ type laterError struct{ after time.Duration }
 func (e *laterError) Error() string { return fmt.Sprintf("again in %s", e.after) }
 
 // do executes the actions in order and stops at the first that fails.
-func (s *Syncer) do(ctx context.Context, key types.NamespacedName, in plan.Input, actions []plan.Action) error {
+func (e *engine) do(ctx context.Context, key types.NamespacedName, consumer *unstructured.Unstructured, actions []plan.Action) error {
 	reported := false
 	for _, a := range actions {
 		if a.Kind == plan.Report {
-			s.report(in.Consumer, key, problem{a.Reason, a.Message}, a.Reason != plan.ReasonNamespacePending)
+			e.report(consumer, key, problem{a.Reason, a.Message}, a.Reason != plan.ReasonNamespacePending)
 			reported = true
 			continue
 		}
-		if wait := s.pace(key, a); wait > 0 {
+		if wait := e.pace(key, a); wait > 0 {
 			return &laterError{wait}
 		}
 		start := time.Now()
-		err := s.write(ctx, key, a)
-		s.Metrics.observe(s.Resource, a.Kind, err, time.Since(start))
+		err := e.write(ctx, key, a)
+		e.Metrics.observe(e.Resource, a.Kind, err, time.Since(start))
 		if err != nil {
-			return s.failed(in, key, a, err)
+			return e.failed(consumer, key, a, err)
 		}
 	}
 	if !reported {
-		s.resolve(key)
+		e.resolve(key)
 	}
 	return nil
 }
 
 // pace says how long to wait before the provider's copy is repaired: whoever else writes the same field there gets
 // it back at a growing interval instead of a fight at full speed.
-func (s *Syncer) pace(key types.NamespacedName, a plan.Action) time.Duration {
+func (e *engine) pace(key types.NamespacedName, a plan.Action) time.Duration {
 	if a.Kind != plan.Apply || !a.Repair {
 		return 0
 	}
-	id, now := key.String(), s.repairs.Clock.Now()
-	if s.repairs.IsInBackOffSinceUpdate(id, now) {
-		return s.repairs.Get(id)
+	id, now := key.String(), e.repairs.Clock.Now()
+	if e.repairs.IsInBackOffSinceUpdate(id, now) {
+		return e.repairs.Get(id)
 	}
-	s.repairs.Next(id, now)
+	e.repairs.Next(id, now)
 	return 0
 }
 
-func (s *Syncer) write(ctx context.Context, key types.NamespacedName, a plan.Action) error {
+func (e *engine) write(ctx context.Context, key types.NamespacedName, a plan.Action) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	consumer, provider := at(s.Consumer.Resource(s.Resource), a.Key), at(s.Provider.Resource(s.Resource), a.Key)
+	consumer, provider := at(e.Consumer.Resource(e.Resource), a.Key), at(e.Provider.Resource(e.Resource), a.Key)
 	switch a.Kind {
 	case plan.AddFinalizer, plan.RemoveFinalizer:
-		return s.patch(ctx, consumer, key, a, types.MergePatchType)
+		return e.patch(ctx, consumer, key, a, types.MergePatchType)
 	case plan.PatchStatus:
-		return s.patch(ctx, consumer, key, a, types.JSONPatchType)
+		return e.patch(ctx, consumer, key, a, types.JSONPatchType)
 	case plan.Create:
-		return s.apply(ctx, provider, key, a.Object, absentVersion)
+		return e.apply(ctx, provider, key, a.Object, absentVersion)
 	case plan.Apply:
-		err := s.apply(ctx, provider, key, a.Object, "")
+		err := e.apply(ctx, provider, key, a.Object, "")
 		if a.Emptying == nil || !apierrors.IsInvalid(err) || isOtherUID(err) {
 			return err
 		}
-		if err := s.empty(ctx, provider, key, a); err != nil {
+		if err := e.empty(ctx, provider, key, a); err != nil {
 			return err
 		}
-		return s.apply(ctx, provider, key, a.Object, "")
+		return e.apply(ctx, provider, key, a.Object, "")
 	case plan.Delete:
-		return s.delete(ctx, provider, key, a)
+		return e.delete(ctx, provider, key, a)
 	default:
 		return fmt.Errorf("action %v is not a write", a.Kind)
 	}
 }
 
-func (s *Syncer) patch(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, a plan.Action, kind types.PatchType) error {
+func (e *engine) patch(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, a plan.Action, kind types.PatchType) error {
 	var subresources []string
-	if a.Kind == plan.PatchStatus && s.StatusSubresource {
+	if a.Kind == plan.PatchStatus && e.StatusSubresource {
 		subresources = append(subresources, "status")
 	}
 	after, err := client.Patch(ctx, a.Key.Name, kind, a.Patch, metav1.PatchOptions{FieldManager: kubebindv1alpha2.FieldManager}, subresources...)
 	if err != nil {
 		return err
 	}
-	s.guard.Wrote(key, guard.Consumer, after.GetResourceVersion())
+	e.guard.Wrote(key, guard.Consumer, after.GetResourceVersion())
 	if a.Kind == plan.RemoveFinalizer && len(after.GetFinalizers()) == 0 {
-		s.guard.Released(key, a.UID)
+		e.guard.Released(key, a.UID)
 	}
 	return nil
 }
 
-func (s *Syncer) apply(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, object *unstructured.Unstructured, version string) error {
+func (e *engine) apply(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, object *unstructured.Unstructured, version string) error {
 	if version != "" {
 		object.SetResourceVersion(version)
 	}
@@ -123,46 +123,46 @@ func (s *Syncer) apply(ctx context.Context, client dynamic.ResourceInterface, ke
 	if err != nil {
 		return err
 	}
-	s.guard.Wrote(key, guard.Provider, after.GetResourceVersion())
+	e.guard.Wrote(key, guard.Provider, after.GetResourceVersion())
 	return nil
 }
 
 // empty makes room for an apply that was refused for what it would leave empty.
-func (s *Syncer) empty(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, a plan.Action) error {
+func (e *engine) empty(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, a plan.Action) error {
 	after, err := client.Patch(ctx, a.Key.Name, types.JSONPatchType, a.Emptying, metav1.PatchOptions{FieldManager: kubebindv1alpha2.FieldManager})
 	if err != nil {
 		return err
 	}
-	s.guard.Wrote(key, guard.Provider, after.GetResourceVersion())
+	e.guard.Wrote(key, guard.Provider, after.GetResourceVersion())
 	return nil
 }
 
-func (s *Syncer) delete(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, a plan.Action) error {
+func (e *engine) delete(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, a plan.Action) error {
 	err := client.Delete(ctx, a.Key.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &a.UID}})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	if err == nil {
-		s.guard.Deleted(key, a.UID)
+		e.guard.Deleted(key, a.UID)
 	}
 	return err
 }
 
 // failed tells one kind of error from another and decides who hears of it.
-func (s *Syncer) failed(in plan.Input, key types.NamespacedName, a plan.Action, err error) error {
+func (e *engine) failed(consumer *unstructured.Unstructured, key types.NamespacedName, a plan.Action, err error) error {
 	onProvider := a.Kind.OnProvider()
 	if onProvider && isDoubtful(err) {
-		s.doubts.add(key, a.Key)
+		e.doubts.add(key, a.Key)
 	}
 	switch {
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), isOtherUID(err), apierrors.IsNotFound(err) && !onProvider:
 		// The object is not what the cache showed. Its event is under way; the retry is for the case that it is not.
 	case isAway(err):
-		s.report(in.Consumer, key, problem{reasonRetrying, ""}, false)
+		e.report(consumer, key, problem{reasonRetrying, ""}, false)
 	case onProvider:
-		s.report(in.Consumer, key, problem{ReasonRejected, fmt.Sprintf("the provider refused the object: %v", err)}, true)
+		e.report(consumer, key, problem{ReasonRejected, fmt.Sprintf("the provider refused the object: %v", err)}, true)
 	default:
-		s.report(in.Consumer, key, problem{ReasonConsumerRejected, fmt.Sprintf("this cluster refused an update of the object: %v", err)}, true)
+		e.report(consumer, key, problem{ReasonConsumerRejected, fmt.Sprintf("this cluster refused an update of the object: %v", err)}, true)
 	}
 	return fmt.Errorf("%s: %w", a.Kind, err)
 }

@@ -83,7 +83,7 @@ func TestIsDoubtful(t *testing.T) {
 // Whoever changes a field of ours on the provider gets it back at a growing interval.
 func TestPaceGrowsForRepairsAlone(t *testing.T) {
 	clock := clocktesting.NewFakeClock(time.Unix(1000, 0))
-	s := &Syncer{repairs: flowcontrol.NewFakeBackOff(retryMin, retryMax, clock)}
+	s := &engine{repairs: flowcontrol.NewFakeBackOff(retryMin, retryMax, clock)}
 	key := types.NamespacedName{Name: "billy"}
 	repair := plan.Action{Kind: plan.Apply, Repair: true}
 	var waits []time.Duration
@@ -154,7 +154,7 @@ func TestEventNote(t *testing.T) {
 
 // Of other consumers' copies nothing is kept but what tells whose they are.
 func TestSlimCopyKeepsNothingOfOthers(t *testing.T) {
-	s := &Syncer{Options: Options{Policy: plan.Policy{ContractNamespace: "ours"}}}
+	s := &Syncer{engine: &engine{Options: Options{Policy: plan.Policy{ContractNamespace: "ours"}}}}
 	object := func(owner string) *unstructured.Unstructured {
 		o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Cowboy", "spec": "secret", "status": "secret"}}
 		o.SetName("billy")

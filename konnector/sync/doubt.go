@@ -46,21 +46,21 @@ func (d *doubts) remove(consumer types.NamespacedName) {
 
 // settle reads what is at the provider, live, if the last write there got no answer. It is the one read per object that
 // a Syncer ever makes, and only after a failure.
-func (s *Syncer) settle(ctx context.Context, key types.NamespacedName) error {
-	there, doubtful := s.doubts.get(key)
+func (e *engine) settle(ctx context.Context, key types.NamespacedName) error {
+	there, doubtful := e.doubts.get(key)
 	if !doubtful {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	have, err := at(s.Provider.Resource(s.Resource), there).Get(ctx, there.Name, metav1.GetOptions{})
+	have, err := at(e.Provider.Resource(e.Resource), there).Get(ctx, there.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 	case err != nil:
 		return fmt.Errorf("reading what became of the last write: %w", err)
 	default:
-		s.guard.Wrote(key, guard.Provider, have.GetResourceVersion())
+		e.guard.Wrote(key, guard.Provider, have.GetResourceVersion())
 	}
-	s.doubts.remove(key)
+	e.doubts.remove(key)
 	return nil
 }

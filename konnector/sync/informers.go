@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -16,7 +17,26 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// informers watches one resource on one side, in the whole cluster or in a changing set of namespaces.
+// scope is what one informer sees. The zero value is everything.
+type scope struct {
+	// namespace is empty for the whole cluster.
+	namespace string
+	// labels is a label selector.
+	labels string
+	// name is that of the only objects seen.
+	name string
+}
+
+// inNamespaces are the scopes that see whole namespaces.
+func inNamespaces(namespaces sets.Set[string]) sets.Set[scope] {
+	scopes := make(sets.Set[scope], len(namespaces))
+	for namespace := range namespaces {
+		scopes.Insert(scope{namespace: namespace})
+	}
+	return scopes
+}
+
+// informers watches one resource on one side, in a changing set of scopes.
 // client-go informers are used because the own-writes guard needs the resourceVersion that a store has seen, which
 // controller-runtime's cache does not show.
 type informers struct {
@@ -24,12 +44,12 @@ type informers struct {
 	transform cache.TransformFunc
 	handler   cache.ResourceEventHandler
 	onError   func(error)
-	// onSynced is called when the first list of a namespace is in. What was not known before may then be planned, and
-	// no event says so if the list is empty.
-	onSynced func(namespace string)
+	// onSynced is called when the first list of a scope is in. What was not known before may then be planned, and no
+	// event says so if the list is empty.
+	onSynced func(scope)
 
 	mu      gosync.RWMutex
-	running map[string]*informer // by namespace; metav1.NamespaceAll is the whole cluster
+	running map[scope]*informer
 	done    gosync.WaitGroup
 }
 
@@ -39,31 +59,31 @@ type informer struct {
 	stop         context.CancelFunc
 }
 
-// watch starts and stops informers until exactly the given namespaces are watched. It does not wait for them.
-func (i *informers) watch(ctx context.Context, namespaces sets.Set[string]) error {
+// watch starts and stops informers until exactly the given scopes are watched. It does not wait for them.
+func (i *informers) watch(ctx context.Context, scopes sets.Set[scope]) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for ns, inf := range i.running {
-		if !namespaces.Has(ns) {
+	for s, inf := range i.running {
+		if !scopes.Has(s) {
 			inf.stop()
-			delete(i.running, ns)
+			delete(i.running, s)
 		}
 	}
-	for ns := range namespaces {
-		if _, ok := i.running[ns]; ok {
+	for s := range scopes {
+		if _, ok := i.running[s]; ok {
 			continue
 		}
-		inf, err := i.start(ctx, ns)
+		inf, err := i.start(ctx, s)
 		if err != nil {
 			return err
 		}
-		i.running[ns] = inf
+		i.running[s] = inf
 	}
 	return nil
 }
 
-func (i *informers) start(ctx context.Context, namespace string) (*informer, error) {
-	shared := cache.NewSharedIndexInformer(i.listWatch(namespace), &unstructured.Unstructured{}, 0, cache.Indexers{
+func (i *informers) start(ctx context.Context, s scope) (*informer, error) {
+	shared := cache.NewSharedIndexInformer(i.listWatch(s), &unstructured.Unstructured{}, 0, cache.Indexers{
 		cache.NamespaceIndex: cache.MetaNamespaceIndexFunc,
 	})
 	if err := shared.SetTransform(i.transform); err != nil {
@@ -83,23 +103,30 @@ func (i *informers) start(ctx context.Context, namespace string) (*informer, err
 	i.done.Go(func() { shared.RunWithContext(ctx) })
 	i.done.Go(func() {
 		if cache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
-			i.onSynced(namespace)
+			i.onSynced(s)
 		}
 	})
 	return &informer{SharedIndexInformer: shared, registration: registration, stop: stop}, nil
 }
 
-func (i *informers) listWatch(namespace string) cache.ListerWatcher {
+func (i *informers) listWatch(s scope) cache.ListerWatcher {
 	resource := dynamic.ResourceInterface(i.client)
-	if namespace != metav1.NamespaceAll {
-		resource = i.client.Namespace(namespace)
+	if s.namespace != metav1.NamespaceAll {
+		resource = i.client.Namespace(s.namespace)
+	}
+	narrow := func(o metav1.ListOptions) metav1.ListOptions {
+		o.LabelSelector = s.labels
+		if s.name != "" {
+			o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, s.name).String()
+		}
+		return o
 	}
 	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			return resource.List(ctx, o)
+			return resource.List(ctx, narrow(o))
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return resource.Watch(ctx, o)
+			return resource.Watch(ctx, narrow(o))
 		},
 	}, i.client)
 }
@@ -114,7 +141,14 @@ type seen struct {
 // get reads one object. The store's version is read first: what is read after it cannot be older.
 func (i *informers) get(key types.NamespacedName) seen {
 	inf := i.informerOf(key.Namespace)
-	if inf == nil || !inf.registration.HasSynced() {
+	if inf == nil {
+		return seen{}
+	}
+	return inf.get(key)
+}
+
+func (inf *informer) get(key types.NamespacedName) seen {
+	if !inf.registration.HasSynced() {
 		return seen{}
 	}
 	version := inf.GetStore().LastStoreSyncResourceVersion()
@@ -129,13 +163,14 @@ func (i *informers) get(key types.NamespacedName) seen {
 	return seen{object: object, version: version, known: ok}
 }
 
+// informerOf is the one that sees a whole namespace.
 func (i *informers) informerOf(namespace string) *informer {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	if inf, ok := i.running[metav1.NamespaceAll]; ok {
+	if inf, ok := i.running[scope{}]; ok {
 		return inf
 	}
-	return i.running[namespace]
+	return i.running[scope{namespace: namespace}]
 }
 
 // keys lists the cached objects of one namespace.

@@ -72,14 +72,14 @@ func (p *problems) keys() []types.NamespacedName {
 }
 
 // report tells the user of a problem: an Event on the object when it is new, and a count on the binding.
-func (s *Syncer) report(object *unstructured.Unstructured, key types.NamespacedName, is problem, event bool) {
+func (e *engine) report(object *unstructured.Unstructured, key types.NamespacedName, is problem, event bool) {
 	is.message = EventNote(is.message)
-	news, counts := s.problems.set(key, is)
+	news, counts := e.problems.set(key, is)
 	if news && event && object != nil {
-		s.Recorder.Eventf(object, nil, corev1.EventTypeWarning, is.reason, eventAction, "%s", is.message)
+		e.Recorder.Eventf(object, nil, corev1.EventTypeWarning, is.reason, eventAction, "%s", is.message)
 	}
 	if counts {
-		s.Changed()
+		e.Changed()
 	}
 }
 
@@ -95,8 +95,8 @@ func EventNote(text string) string {
 	return strings.ToValidUTF8(text[:maxNote-len(ellipsis)], "") + ellipsis
 }
 
-func (s *Syncer) resolve(key types.NamespacedName) {
-	if s.problems.clear(key) {
-		s.Changed()
+func (e *engine) resolve(key types.NamespacedName) {
+	if e.problems.clear(key) {
+		e.Changed()
 	}
 }

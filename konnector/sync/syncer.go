@@ -4,39 +4,25 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	gosync "sync"
 	"time"
 
 	"github.com/go-logr/logr"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/features"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/client-go/util/flowcontrol"
-	"k8s.io/client-go/util/workqueue"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
-	"kube-bind.io/kube-bind/konnector/sync/guard"
 	"kube-bind.io/kube-bind/konnector/sync/plan"
 )
 
 // DefaultWorkers is how many objects of one resource are reconciled at a time.
 const DefaultWorkers = 10
-
-// A failing object is tried again after retryMin, then twice as long each time, up to retryMax. A field that
-// somebody on the provider keeps changing back is repaired at that pace as well.
-const (
-	retryMin = 100 * time.Millisecond
-	retryMax = 2 * time.Minute
-)
 
 // staleRetry is how soon an object is looked at again that could not be planned because a cache was behind. Nearly
 // always an event comes first; but when a watch breaks and the copy has come and gone before the next list, none does.
@@ -79,14 +65,9 @@ type Options struct {
 // Syncer keeps the objects of one resource the same on both sides. Its only state, besides caches, is the guard and
 // what is wrong with which object.
 type Syncer struct {
-	Options
+	*engine
 	consumer *informers
 	provider *informers
-	queue    workqueue.TypedRateLimitingInterface[types.NamespacedName]
-	guard    *guard.Guard
-	doubts   *doubts
-	repairs  *flowcontrol.Backoff
-	problems *problems
 
 	mu         gosync.Mutex
 	ctx        context.Context //nolint:containedctx // That of Run, for informers that start later.
@@ -96,21 +77,11 @@ type Syncer struct {
 // New makes a Syncer. It fails where the own-writes guard cannot work: when client-go's AtomicFIFO is switched off,
 // which happens by environment variable only.
 func New(o Options) (*Syncer, error) {
-	if !features.FeatureGates().Enabled(features.AtomicFIFO) {
-		return nil, errors.New("client-go feature AtomicFIFO is off (see KUBE_FEATURE_AtomicFIFO in the environment): switch it on, syncing is not safe without")
+	e, err := newEngine(o)
+	if err != nil {
+		return nil, err
 	}
-	if o.Workers <= 0 {
-		o.Workers = DefaultWorkers
-	}
-	s := &Syncer{
-		Options: o,
-		queue: workqueue.NewTypedRateLimitingQueue(
-			workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryMin, retryMax)),
-		guard:    guard.New(),
-		doubts:   newDoubts(),
-		repairs:  flowcontrol.NewBackOff(retryMin, retryMax),
-		problems: newProblems(),
-	}
+	s := &Syncer{engine: e}
 	s.consumer = s.side(o.Consumer, slim, s.enqueueConsumer)
 	s.provider = s.side(o.Provider, s.slimCopy, s.enqueueProvider)
 	return s, nil
@@ -127,20 +98,18 @@ func (s *Syncer) side(client dynamic.Interface, transform cache.TransformFunc, e
 		},
 		onError:  s.watchFailed,
 		onSynced: s.enqueueTargets,
-		running:  map[string]*informer{},
+		running:  map[scope]*informer{},
 	}
 }
 
 // Run syncs until ctx ends, and returns once everything it started has stopped.
 func (s *Syncer) Run(ctx context.Context) error {
 	// Workers first: when this returns, no write is under way, so whoever comes next starts from the truth.
-	var workers gosync.WaitGroup
 	defer s.provider.wait()
 	defer s.consumer.wait()
-	defer workers.Wait()
-	defer s.queue.ShutDown()
+	defer s.stopWork()
 
-	if err := s.consumer.watch(ctx, sets.New(metav1.NamespaceAll)); err != nil {
+	if err := s.consumer.watch(ctx, sets.New(scope{})); err != nil {
 		return fmt.Errorf("watching %s in the consumer: %w", s.Resource.Resource, err)
 	}
 	s.mu.Lock()
@@ -153,10 +122,7 @@ func (s *Syncer) Run(ctx context.Context) error {
 		return ctx.Err()
 	}
 	s.Changed()
-	for range s.Workers {
-		workers.Go(func() { s.work(ctx) })
-	}
-	workers.Go(func() { wait.UntilWithContext(ctx, func(context.Context) { s.repairs.GC() }, retryMax) })
+	s.startWork(ctx, s.reconcile)
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -168,7 +134,7 @@ func (s *Syncer) Retarget() error {
 	if s.ctx == nil || s.ctx.Err() != nil {
 		return nil
 	}
-	if err := s.provider.watch(s.ctx, s.Targets.Watched()); err != nil {
+	if err := s.provider.watch(s.ctx, inNamespaces(s.Targets.Watched())); err != nil {
 		return fmt.Errorf("watching %s in the provider: %w", s.Resource.Resource, err)
 	}
 	return nil
@@ -196,16 +162,6 @@ func (s *Syncer) watchFailed(err error) {
 	s.Changed()
 }
 
-// Problems counts the objects that are not in sync, by reason.
-func (s *Syncer) Problems() map[string]int { return s.problems.counts() }
-
-// RetryFailed tries all failing objects again now: the provider is back.
-func (s *Syncer) RetryFailed() {
-	for _, key := range s.problems.keys() {
-		s.queue.Add(key)
-	}
-}
-
 // EnqueueNamespace looks at all objects of a consumer namespace again: its target has changed.
 func (s *Syncer) EnqueueNamespace(namespace string) {
 	for _, key := range s.consumer.keys(namespace) {
@@ -230,22 +186,11 @@ func (s *Syncer) enqueueProvider(o any) {
 }
 
 // enqueueTargets looks again at the consumer objects that go to a provider namespace.
-func (s *Syncer) enqueueTargets(namespace string) {
-	if consumer, ok := s.Targets.ToConsumer(types.NamespacedName{Namespace: namespace}); ok {
+func (s *Syncer) enqueueTargets(watched scope) {
+	if consumer, ok := s.Targets.ToConsumer(types.NamespacedName{Namespace: watched.namespace}); ok {
 		s.EnqueueNamespace(consumer.Namespace)
 	}
 	s.Changed()
-}
-
-func (s *Syncer) work(ctx context.Context) {
-	for {
-		key, shutdown := s.queue.Get()
-		if shutdown {
-			return
-		}
-		s.finish(ctx, key, s.reconcile(ctx, key))
-		s.queue.Done(key)
-	}
 }
 
 func (s *Syncer) reconcile(ctx context.Context, key types.NamespacedName) error {
@@ -256,21 +201,7 @@ func (s *Syncer) reconcile(ctx context.Context, key types.NamespacedName) error 
 	if !fresh {
 		return &laterError{staleRetry}
 	}
-	return s.do(ctx, key, in, plan.Object(in))
-}
-
-func (s *Syncer) finish(ctx context.Context, key types.NamespacedName, err error) {
-	var later *laterError
-	switch {
-	case err == nil:
-		s.queue.Forget(key)
-	case ctx.Err() != nil:
-	case errors.As(err, &later):
-		s.queue.AddAfter(key, later.after)
-	default:
-		s.Log.V(4).Info("will try again", "resource", s.Resource.Resource, "object", key, "error", err.Error())
-		s.queue.AddRateLimited(key)
-	}
+	return s.do(ctx, key, in.Consumer, plan.Object(in))
 }
 
 // slim drops from cached objects what is never looked at.

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sync
+
+import (
+	"context"
+	"errors"
+	gosync "sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/features"
+	"k8s.io/client-go/util/flowcontrol"
+	"k8s.io/client-go/util/workqueue"
+
+	"kube-bind.io/kube-bind/konnector/sync/guard"
+)
+
+// A failing object is tried again after retryMin, then twice as long each time, up to retryMax. A field that
+// somebody on the provider keeps changing back is repaired at that pace as well.
+const (
+	retryMin = 100 * time.Millisecond
+	retryMax = 2 * time.Minute
+)
+
+// engine is what syncers of all kinds are built on: a queue of consumer keys, workers, and the execution of plans. Its
+// only state is the guard and what is wrong with which object.
+type engine struct {
+	Options
+	queue    workqueue.TypedRateLimitingInterface[types.NamespacedName]
+	guard    *guard.Guard
+	doubts   *doubts
+	repairs  *flowcontrol.Backoff
+	problems *problems
+	workers  gosync.WaitGroup
+}
+
+func newEngine(o Options) (*engine, error) {
+	if !features.FeatureGates().Enabled(features.AtomicFIFO) {
+		return nil, errors.New("client-go feature AtomicFIFO is off (see KUBE_FEATURE_AtomicFIFO in the environment): switch it on, syncing is not safe without")
+	}
+	if o.Workers <= 0 {
+		o.Workers = DefaultWorkers
+	}
+	return &engine{
+		Options: o,
+		queue: workqueue.NewTypedRateLimitingQueue(
+			workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](retryMin, retryMax)),
+		guard:    guard.New(),
+		doubts:   newDoubts(),
+		repairs:  flowcontrol.NewBackOff(retryMin, retryMax),
+		problems: newProblems(),
+	}, nil
+}
+
+// startWork lets workers take keys from the queue until stopWork.
+func (e *engine) startWork(ctx context.Context, reconcile func(context.Context, types.NamespacedName) error) {
+	for range e.Workers {
+		e.workers.Go(func() { e.work(ctx, reconcile) })
+	}
+	e.workers.Go(func() { wait.UntilWithContext(ctx, func(context.Context) { e.repairs.GC() }, retryMax) })
+}
+
+// stopWork returns when no write is under way any more. The context of startWork must have ended.
+func (e *engine) stopWork() {
+	e.queue.ShutDown()
+	e.workers.Wait()
+}
+
+func (e *engine) work(ctx context.Context, reconcile func(context.Context, types.NamespacedName) error) {
+	for {
+		key, shutdown := e.queue.Get()
+		if shutdown {
+			return
+		}
+		e.finish(ctx, key, reconcile(ctx, key))
+		e.queue.Done(key)
+	}
+}
+
+func (e *engine) finish(ctx context.Context, key types.NamespacedName, err error) {
+	var later *laterError
+	switch {
+	case err == nil:
+		e.queue.Forget(key)
+	case ctx.Err() != nil:
+	case errors.As(err, &later):
+		e.queue.AddAfter(key, later.after)
+	default:
+		e.Log.V(4).Info("will try again", "resource", e.Resource.Resource, "object", key, "error", err.Error())
+		e.queue.AddRateLimited(key)
+	}
+}
+
+// Problems counts the objects that are not in sync, by reason.
+func (e *engine) Problems() map[string]int { return e.problems.counts() }
+
+// RetryFailed tries all failing objects again now: the provider is back.
+func (e *engine) RetryFailed() {
+	for _, key := range e.problems.keys() {
+		e.queue.Add(key)
+	}
+}

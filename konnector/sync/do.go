@@ -51,6 +51,7 @@ func (e *engine) do(ctx context.Context, key types.NamespacedName, consumer *uns
 		if err != nil {
 			return e.failed(consumer, key, a, err)
 		}
+		e.announce(consumer, a)
 	}
 	if !reported {
 		e.resolve(key)
@@ -61,7 +62,7 @@ func (e *engine) do(ctx context.Context, key types.NamespacedName, consumer *uns
 // pace says how long to wait before the provider's copy is repaired: whoever else writes the same field there gets
 // it back at a growing interval instead of a fight at full speed.
 func (e *engine) pace(key types.NamespacedName, a plan.Action) time.Duration {
-	if a.Kind != plan.Apply || !a.Repair {
+	if !a.Repair {
 		return 0
 	}
 	id, now := key.String(), e.repairs.Clock.Now()
@@ -75,28 +76,45 @@ func (e *engine) pace(key types.NamespacedName, a plan.Action) time.Duration {
 func (e *engine) write(ctx context.Context, key types.NamespacedName, a plan.Action) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	consumer, provider := at(e.Consumer.Resource(e.Resource), a.Key), at(e.Provider.Resource(e.Resource), a.Key)
+	client := at(e.side(a), a.Key)
 	switch a.Kind {
-	case plan.AddFinalizer, plan.RemoveFinalizer:
-		return e.patch(ctx, consumer, key, a, types.MergePatchType)
-	case plan.PatchStatus:
-		return e.patch(ctx, consumer, key, a, types.JSONPatchType)
+	case plan.AddFinalizer, plan.RemoveFinalizer, plan.Mark:
+		return e.patch(ctx, client, key, a, types.MergePatchType)
+	case plan.PatchStatus, plan.Prune:
+		return e.patch(ctx, client, key, a, types.JSONPatchType)
 	case plan.Create:
-		return e.apply(ctx, provider, key, a.Object, absentVersion)
+		return e.apply(ctx, client, key, a, absentVersion)
 	case plan.Apply:
-		err := e.apply(ctx, provider, key, a.Object, "")
+		err := e.apply(ctx, client, key, a, "")
 		if a.Emptying == nil || !apierrors.IsInvalid(err) || isOtherUID(err) {
 			return err
 		}
-		if err := e.empty(ctx, provider, key, a); err != nil {
+		if err := e.empty(ctx, client, key, a); err != nil {
 			return err
 		}
-		return e.apply(ctx, provider, key, a.Object, "")
+		return e.apply(ctx, client, key, a, "")
 	case plan.Delete:
-		return e.delete(ctx, provider, key, a)
+		return e.delete(ctx, client, key, a)
 	default:
 		return fmt.Errorf("action %v is not a write", a.Kind)
 	}
+}
+
+// side is the client of the side that an action writes to.
+func (e *engine) side(a plan.Action) dynamic.NamespaceableResourceInterface {
+	if a.OnProvider() {
+		return e.Provider.Resource(e.Resource)
+	}
+	return e.Consumer.Resource(e.Resource)
+}
+
+// wrote lets the guard know of a write, by its answer.
+func (e *engine) wrote(key types.NamespacedName, a plan.Action, after *unstructured.Unstructured) {
+	side := guard.Consumer
+	if a.OnProvider() {
+		side = guard.Provider
+	}
+	e.guard.Wrote(key, side, after.GetResourceVersion())
 }
 
 func (e *engine) patch(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, a plan.Action, kind types.PatchType) error {
@@ -108,22 +126,22 @@ func (e *engine) patch(ctx context.Context, client dynamic.ResourceInterface, ke
 	if err != nil {
 		return err
 	}
-	e.guard.Wrote(key, guard.Consumer, after.GetResourceVersion())
+	e.wrote(key, a, after)
 	if a.Kind == plan.RemoveFinalizer && len(after.GetFinalizers()) == 0 {
 		e.guard.Released(key, a.UID)
 	}
 	return nil
 }
 
-func (e *engine) apply(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, object *unstructured.Unstructured, version string) error {
+func (e *engine) apply(ctx context.Context, client dynamic.ResourceInterface, key types.NamespacedName, a plan.Action, version string) error {
 	if version != "" {
-		object.SetResourceVersion(version)
+		a.Object.SetResourceVersion(version)
 	}
-	after, err := client.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: kubebindv1alpha2.FieldManager, Force: true})
+	after, err := client.Apply(ctx, a.Object.GetName(), a.Object, metav1.ApplyOptions{FieldManager: kubebindv1alpha2.FieldManager, Force: true})
 	if err != nil {
 		return err
 	}
-	e.guard.Wrote(key, guard.Provider, after.GetResourceVersion())
+	e.wrote(key, a, after)
 	return nil
 }
 
@@ -133,7 +151,7 @@ func (e *engine) empty(ctx context.Context, client dynamic.ResourceInterface, ke
 	if err != nil {
 		return err
 	}
-	e.guard.Wrote(key, guard.Provider, after.GetResourceVersion())
+	e.wrote(key, a, after)
 	return nil
 }
 
@@ -142,7 +160,7 @@ func (e *engine) delete(ctx context.Context, client dynamic.ResourceInterface, k
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
-	if err == nil {
+	if err == nil && a.OnProvider() {
 		e.guard.Deleted(key, a.UID)
 	}
 	return err
@@ -150,7 +168,7 @@ func (e *engine) delete(ctx context.Context, client dynamic.ResourceInterface, k
 
 // failed tells one kind of error from another and decides who hears of it.
 func (e *engine) failed(consumer *unstructured.Unstructured, key types.NamespacedName, a plan.Action, err error) error {
-	onProvider := a.Kind.OnProvider()
+	onProvider := a.OnProvider()
 	if onProvider && isDoubtful(err) {
 		e.doubts.add(key, a.Key)
 	}

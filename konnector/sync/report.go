@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+
+	"kube-bind.io/kube-bind/konnector/sync/plan"
 )
 
 // Reasons of Events on consumer objects, beside those of package plan.
@@ -81,6 +83,21 @@ func (e *engine) report(object *unstructured.Unstructured, key types.NamespacedN
 	if counts {
 		e.Changed()
 	}
+}
+
+// announce tells the user of a write that is good news.
+func (e *engine) announce(object *unstructured.Unstructured, a plan.Action) {
+	if a.Reason == "" {
+		return
+	}
+	if object == nil {
+		// What was created is not in a cache yet; its key is all that an Event needs to be found by.
+		object = &unstructured.Unstructured{}
+		object.SetGroupVersionKind(a.Object.GroupVersionKind())
+		object.SetNamespace(a.Key.Namespace)
+		object.SetName(a.Key.Name)
+	}
+	e.Recorder.Eventf(object, nil, corev1.EventTypeNormal, a.Reason, eventAction, "%s", EventNote(a.Message))
 }
 
 // maxNote is the length of an Event's note that API servers take: events.k8s.io/v1.

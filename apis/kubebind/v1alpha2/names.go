@@ -17,11 +17,14 @@ const (
 	// AppliedHashAnnotation is the hash of the content last applied to a copy. Not known upstream.
 	AppliedHashAnnotation = "kube-bind.io/applied-hash"
 
-	// ProviderNamespaceAnnotation and ProviderUIDAnnotation were put on consumer objects by upstream konnectors.
-	// This konnector does not write them, and does not send them up either.
+	// ProviderNamespaceAnnotation and ProviderUIDAnnotation name the provider's object that a claimed object in the consumer
+	// is a copy of. Upstream konnectors put them on synced objects as well.
 	ProviderNamespaceAnnotation = "kube-bind.io/provider-namespace"
 	// ProviderUIDAnnotation is described at ProviderNamespaceAnnotation.
 	ProviderUIDAnnotation = "kube-bind.io/provider-uid"
+	// PlaceUIDAnnotation, on a claimed object in the consumer that is a copy, is the UID of the ClusterBinding of the place
+	// that it came from. Only the connection to that place changes or deletes it. Not known upstream.
+	PlaceUIDAnnotation = "kube-bind.io/place-uid"
 )
 
 // Annotations and labels on the provider's own objects.

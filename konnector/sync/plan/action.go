@@ -31,6 +31,10 @@ const (
 	RemoveFinalizer
 	// Report writes nothing: it tells the owner of the consumer object why nothing is done.
 	Report
+	// Mark changes the owner label of a claimed object, and takes the marks of a copy from it: JSON merge patch.
+	Mark
+	// Prune removes from the copy of a claimed object what its owner does not have: JSON patch.
+	Prune
 )
 
 // String is the name of the constant.
@@ -50,6 +54,10 @@ func (k Kind) String() string {
 		return "RemoveFinalizer"
 	case Report:
 		return "Report"
+	case Mark:
+		return "Mark"
+	case Prune:
+		return "Prune"
 	}
 	return "Kind(" + strconv.Itoa(int(k)) + ")"
 }
@@ -59,10 +67,13 @@ func (k Kind) OnConsumer() bool {
 	return k == AddFinalizer || k == PatchStatus || k == RemoveFinalizer
 }
 
-// OnProvider says that an action of this kind writes to the provider.
+// OnProvider says that an action of this kind writes to the provider, unless the action is Here.
 func (k Kind) OnProvider() bool {
-	return k == Create || k == Apply || k == Delete
+	return k == Create || k == Apply || k == Delete || k == Mark || k == Prune
 }
+
+// OnProvider says that the action writes to the provider.
+func (a Action) OnProvider() bool { return a.Kind.OnProvider() && !a.Here }
 
 // Reasons of a Report. The reason of a refused target is the target's own.
 const (
@@ -73,6 +84,12 @@ const (
 	ReasonOtherCluster = "OtherCluster"
 	// ReasonNamespacePending says that the provider has not prepared the namespace of the copy yet.
 	ReasonNamespacePending = "NamespacePending"
+	// ReasonShared says, as good news, that a claimed object is shared from now on.
+	ReasonShared = "Shared"
+	// ReasonOwnerUnknown says that a claimed object is on both sides, and nothing tells which is the copy.
+	ReasonOwnerUnknown = "OwnerUnknown"
+	// ReasonNotClaimable says that a claimed object is of a kind that is never shared.
+	ReasonNotClaimable = "NotClaimable"
 	// ReasonRefused stands for the reason of a refused target that gives none.
 	ReasonRefused = "TargetRefused"
 )
@@ -81,12 +98,14 @@ const (
 type Action struct {
 	// Kind is what to do.
 	Kind Kind
+	// Here says that an action on a copy is one on the consumer: the copy of a claimed object that is the provider's.
+	Here bool
 	// UID must be the UID of the object acted upon, or the action must fail. It is empty for Create alone, which must
 	// fail if there is an object.
 	UID types.UID
 	// ResourceVersion must be the one of the object acted upon. Only finalizer patches have it: they replace a list.
 	ResourceVersion string
-	// Key is the object acted upon: the copy for Create, Apply and Delete, the consumer object else.
+	// Key is the object acted upon: the copy for Create, Apply, Delete and Prune, for Mark either, else the consumer object.
 	Key types.NamespacedName
 	// Object is what Create and Apply send. It is the caller's to change. That of Apply has the UID, which makes an API
 	// server refuse to apply it to any other object (409 if there is none, 422 if it is another). That of Create has
@@ -101,7 +120,8 @@ type Action struct {
 	// Repair marks an Apply of content that was applied before: the copy was changed on the provider. If something there
 	// insists on its change, this repeats for ever, so the syncer paces it.
 	Repair bool
-	// Reason and Message are what a Report says. The message is for the owner of the consumer object.
+	// Reason and Message are what a Report says, or what is to be told of a Create that succeeded. The message is for the
+	// owner of the consumer object.
 	Reason, Message string
 }
 

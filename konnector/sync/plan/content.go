@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 )
@@ -19,12 +20,6 @@ import (
 //
 // The result shares values with the consumer object, so it must be copied before it leaves the package.
 func content(in Input) *unstructured.Unstructured {
-	fields := make(map[string]any, len(in.Consumer.Object))
-	for name, value := range in.Consumer.Object {
-		if name != "metadata" && name != "status" {
-			fields[name] = value
-		}
-	}
 	annotations := travelling(in.Consumer.GetAnnotations())
 	annotations[kubebindv1alpha2.ClusterNamespaceAnnotation] = in.Policy.ContractNamespace
 	annotations[kubebindv1alpha2.ConsumerClusterAnnotation] = string(in.Policy.ConsumerCluster)
@@ -32,11 +27,27 @@ func content(in Input) *unstructured.Unstructured {
 	if namespace := in.Consumer.GetNamespace(); namespace != "" {
 		annotations[kubebindv1alpha2.ConsumerNamespaceAnnotation] = namespace
 	}
-	metadata := map[string]any{"name": in.Target.Key.Name, "annotations": annotations}
-	if in.Target.Key.Namespace != "" {
-		metadata["namespace"] = in.Target.Key.Namespace
+	return sealed(payload(in.Consumer), in.Target.Key, travelling(in.Consumer.GetLabels()), annotations)
+}
+
+// payload is all top-level fields but metadata and status.
+func payload(o *unstructured.Unstructured) map[string]any {
+	fields := make(map[string]any, len(o.Object))
+	for name, value := range o.Object {
+		if name != "metadata" && name != "status" {
+			fields[name] = value
+		}
 	}
-	if labels := travelling(in.Consumer.GetLabels()); len(labels) > 0 {
+	return fields
+}
+
+// sealed is the object of a payload and its metadata, with the hash of all that among its annotations.
+func sealed(fields map[string]any, key types.NamespacedName, labels, annotations map[string]any) *unstructured.Unstructured {
+	metadata := map[string]any{"name": key.Name, "annotations": annotations}
+	if key.Namespace != "" {
+		metadata["namespace"] = key.Namespace
+	}
+	if len(labels) > 0 {
 		metadata["labels"] = labels
 	}
 	fields["metadata"] = metadata

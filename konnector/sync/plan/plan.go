@@ -101,7 +101,7 @@ func Object(in Input) []Action {
 	case terminating(in.Consumer):
 		return release(in, whose)
 	case in.Target.State != Ready:
-		return reportTarget(in)
+		return reportTarget(in.Consumer, in.Target)
 	case whose == foreign:
 		return report(in.Consumer, ReasonConflict, fmt.Sprintf("The provider already has an object %s that does not belong to "+
 			"this object, and it is left alone. Choose another name, or ask the provider to remove theirs.", in.Target.Key))
@@ -122,7 +122,7 @@ func release(in Input, whose ownership) []Action {
 	case whose == ours:
 		return deleteCopy(in.Provider)
 	case in.Target.State == Pending:
-		return reportTarget(in)
+		return reportTarget(in.Consumer, in.Target)
 	}
 	return []Action{removeFinalizer(in.Consumer)}
 }
@@ -149,9 +149,9 @@ func carry(in Input) []Action {
 	return plan
 }
 
-func reportTarget(in Input) []Action {
-	reason, message := in.Target.Reason, in.Target.Message
-	if in.Target.State == Pending {
+func reportTarget(consumer *unstructured.Unstructured, target Target) []Action {
+	reason, message := target.Reason, target.Message
+	if target.State == Pending {
 		reason = ReasonNamespacePending
 		if message == "" {
 			message = "The provider has not prepared the namespace for this object yet. Nothing needs to be done here; if it " +
@@ -164,7 +164,7 @@ func reportTarget(in Input) []Action {
 	if message == "" {
 		message = "This object cannot be carried to the provider. Look at the conditions of its APIServiceBinding."
 	}
-	return report(in.Consumer, reason, message)
+	return report(consumer, reason, message)
 }
 
 func terminating(o *unstructured.Unstructured) bool {

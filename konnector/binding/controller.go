@@ -69,6 +69,9 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if session != nil && decision.Known {
 		session.Sync(binding.Name, decision.Sync)
 	}
+	if session != nil && decision.ClaimsKnown {
+		session.Claim(binding.Name, decision.Claims)
+	}
 	statusErr := c.writeStatus(ctx, binding, decision.Status)
 	if session != nil {
 		// What the provider is told is only a courtesy: when somebody else writes there too, the next event repairs it.

@@ -57,6 +57,10 @@ type Decision struct {
 	Known bool
 	// Sync is what should be synced.
 	Sync []connection.Resource
+	// ClaimsKnown says that Claims is what should be shared. Otherwise what runs is to be left as it is.
+	ClaimsKnown bool
+	// Claims is what should be shared.
+	Claims []connection.Claim
 }
 
 // Decide is pure: the same facts give the same decision.
@@ -65,20 +69,21 @@ func Decide(f Facts) Decision {
 	if d.Known {
 		d.Sync = resourcesToSync(f)
 		d.Status.BoundSchemas = boundSchemas(f)
+		d.Claims, d.ClaimsKnown = claimsToFollow(f)
 	}
 	if f.Export != nil {
-		d.Status.PermissionClaims = f.Export.Spec.PermissionClaims
+		d.Status.PermissionClaims, _ = consented(f)
 	}
 	if f.Health.PrettyName != "" {
 		d.Status.ProviderPrettyName = f.Health.PrettyName
 	}
 	for _, c := range []kubebindv1alpha2.Condition{
-		secretValid(f), heartbeating(f), connected(f), schemaInSync(f), informersSynced(f, len(d.Sync)), objectsInSync(f),
+		secretValid(f), heartbeating(f), connected(f), schemaInSync(f), informersSynced(f, len(d.Sync)), objectsInSync(f), permissionClaim(f),
 	} {
 		kubebindv1alpha2.SetCondition(&d.Status.Conditions, c)
 	}
-	// One object that cannot be synced does not make the binding unready.
-	kubebindv1alpha2.SetSummary(&d.Status.Conditions, kubebindv1alpha2.ConditionObjectsInSync)
+	// One object that cannot be synced does not make the binding unready, and neither does a claim that is refused.
+	kubebindv1alpha2.SetSummary(&d.Status.Conditions, kubebindv1alpha2.ConditionObjectsInSync, kubebindv1alpha2.ConditionPermissionClaim)
 	return d
 }
 

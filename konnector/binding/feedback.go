@@ -77,6 +77,11 @@ func exportConditions(before, binding []kubebindv1alpha2.Condition) []kubebindv1
 		inSync.Type, inSync.LastTransitionTime = kubebindv1alpha2.ConditionConsumerInSync, metav1.Time{}
 	}
 	kubebindv1alpha2.SetCondition(&after, inSync)
-	kubebindv1alpha2.SetSummary(&after)
+	if c := kubebindv1alpha2.FindCondition(binding, kubebindv1alpha2.ConditionPermissionClaim); c != nil {
+		claims := *c
+		claims.LastTransitionTime = metav1.Time{}
+		kubebindv1alpha2.SetCondition(&after, claims)
+	}
+	kubebindv1alpha2.SetSummary(&after, kubebindv1alpha2.ConditionPermissionClaim)
 	return after
 }

@@ -61,6 +61,7 @@ func (c *Connection) leave(binding string) (left int) {
 	c.bindings.Delete(binding)
 	if c.session != nil {
 		c.session.syncers.drop(binding)
+		c.session.claims.set(binding, nil, c.session.Health().Place)
 	}
 	return c.bindings.Len()
 }

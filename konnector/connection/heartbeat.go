@@ -77,10 +77,11 @@ func (s *Session) heartbeat(ctx context.Context) error {
 	wasAway := s.Health().Provider != nil
 	s.update(func(h *Health) {
 		h.Heartbeat, h.Provider, h.Beaten = nil, nil, true
-		h.PrettyName = binding.Spec.ProviderPrettyName
+		h.PrettyName, h.Place = binding.Spec.ProviderPrettyName, binding.UID
 	})
 	if wasAway {
 		s.syncers.retryFailed()
+		s.claims.retryFailed()
 	}
 	return nil
 }

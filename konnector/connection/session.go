@@ -13,6 +13,7 @@ import (
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -32,6 +33,7 @@ type Session struct {
 	live       client.Client
 	namespaces *namespaces.Map
 	syncers    *syncers
+	claims     *claimers
 	kick       chan struct{}
 
 	// Namespace is the contract namespace on the provider.
@@ -58,6 +60,8 @@ type Health struct {
 	Beaten bool
 	// PrettyName is the provider's name for people.
 	PrettyName string
+	// Place is the UID of the place's ClusterBinding, known from the first heartbeat on.
+	Place types.UID
 }
 
 func newSession(c *Connection, credential *Credential) (*Session, error) {
@@ -81,10 +85,10 @@ func newSession(c *Connection, credential *Credential) (*Session, error) {
 		return nil, fmt.Errorf("preparing the client of the provider: %w", err)
 	}
 	s.Reader, s.Writer = s.cache, s.live
-	s.syncers = newSyncers(s, provider)
+	s.syncers, s.claims = newSyncers(s, provider), newClaimers(s, provider)
 	s.namespaces = namespaces.New(namespaces.Options{
 		ContractNamespace: credential.Namespace, ConsumerCluster: c.Cluster, Provider: s.live,
-		Changed: s.syncers.retarget, Log: s.log,
+		Changed: s.retarget, Log: s.log,
 	})
 	return s, nil
 }
@@ -125,14 +129,31 @@ func (s *Session) Health() Health {
 // Sync makes exactly these resources sync for a binding; others of the same binding stop. It does not wait.
 func (s *Session) Sync(binding string, resources []Resource) { s.syncers.set(binding, resources) }
 
+// Claim makes exactly these claims those of a binding: see Claim. It does not wait. Before the first heartbeat it does
+// nothing.
+func (s *Session) Claim(binding string, claims []Claim) {
+	s.claims.set(binding, claims, s.Health().Place)
+}
+
 // Progress says how the syncers of a binding are doing.
-func (s *Session) Progress(binding string) Progress { return s.syncers.progress(binding) }
+func (s *Session) Progress(binding string) Progress {
+	out := s.syncers.progress(binding)
+	out.Claims = s.claims.progress(binding)
+	return out
+}
+
+// retarget follows a consumer namespace whose target has changed.
+func (s *Session) retarget(namespace string) {
+	s.syncers.retarget(namespace)
+	s.claims.retarget(namespace)
+}
 
 // run holds the session together until ctx ends and everything has stopped.
 func (s *Session) run(ctx context.Context) {
 	var running gosync.WaitGroup
 	defer running.Wait()
 	defer s.syncers.close()
+	defer s.claims.close()
 	running.Go(func() {
 		if err := s.cache.Start(ctx); err != nil && ctx.Err() == nil {
 			s.log.Error(err, "the cache of the provider stopped")
@@ -154,6 +175,7 @@ func (s *Session) run(ctx context.Context) {
 	}
 	s.update(func(h *Health) { h.Synced = true })
 	s.syncers.open(ctx)
+	s.claims.open(ctx)
 	s.namespaces.Run(ctx)
 }
 
@@ -223,7 +245,7 @@ func (s *Session) update(change func(*Health)) {
 
 func (h Health) equal(o Health) bool {
 	same := func(a, b *Problem) bool { return a == b || a != nil && b != nil && *a == *b }
-	return h.Synced == o.Synced && h.Beaten == o.Beaten && h.PrettyName == o.PrettyName &&
+	return h.Synced == o.Synced && h.Beaten == o.Beaten && h.PrettyName == o.PrettyName && h.Place == o.Place &&
 		same(h.Provider, o.Provider) && same(h.Heartbeat, o.Heartbeat)
 }
 

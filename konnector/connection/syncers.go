@@ -41,6 +41,8 @@ type Progress struct {
 	WatchError string
 	// Problems counts objects that are not in sync, by reason.
 	Problems map[string]int
+	// Claims is that of the claims, by resource.
+	Claims map[schema.GroupVersionResource]ClaimProgress
 }
 
 // syncers runs the syncers of a session: one per resource, whichever binding wants it.

@@ -58,6 +58,17 @@ func (m *Map) target(key types.NamespacedName) plan.Target {
 	return plan.Target{State: plan.Pending}
 }
 
+// Known is like Target, but asks for nothing: what was never asked for is pending.
+func (n *Namespaced) Known(key types.NamespacedName) plan.Target {
+	n.Map.mu.RLock()
+	have := n.Map.byConsumer[key.Namespace]
+	n.Map.mu.RUnlock()
+	if have == nil {
+		return plan.Target{State: plan.Pending}
+	}
+	return n.Map.target(key)
+}
+
 // pendingOrRefused reads the provider's answer about a namespace that is not there yet.
 func pendingOrRefused(n *kubebindv1alpha2.APIServiceNamespace) plan.Target {
 	ready := kubebindv1alpha2.FindCondition(n.Status.Conditions, kubebindv1alpha2.ConditionReady)

@@ -33,6 +33,17 @@ type laterError struct{ after time.Duration }
 
 func (e *laterError) Error() string { return fmt.Sprintf("again in %s", e.after) }
 
+// occupiedError says that a Create found an object in its place.
+type occupiedError struct {
+	where where
+	key   types.NamespacedName
+	err   error
+}
+
+func (e *occupiedError) Error() string { return e.err.Error() }
+
+func (e *occupiedError) Unwrap() error { return e.err }
+
 // do executes the actions in order and stops at the first that fails.
 func (e *engine) do(ctx context.Context, key types.NamespacedName, consumer *unstructured.Unstructured, actions []plan.Action) error {
 	reported := false
@@ -52,6 +63,7 @@ func (e *engine) do(ctx context.Context, key types.NamespacedName, consumer *uns
 			return e.failed(consumer, key, a, err)
 		}
 		e.announce(consumer, a)
+		e.wrote(a)
 	}
 	if !reported {
 		e.resolve(key)
@@ -100,6 +112,13 @@ func (e *engine) write(ctx context.Context, key types.NamespacedName, a plan.Act
 	}
 }
 
+func whereOf(a plan.Action) where {
+	if a.OnProvider() {
+		return there
+	}
+	return here
+}
+
 // side is the client of the side that an action writes to.
 func (e *engine) side(a plan.Action) dynamic.NamespaceableResourceInterface {
 	if a.OnProvider() {
@@ -108,10 +127,10 @@ func (e *engine) side(a plan.Action) dynamic.NamespaceableResourceInterface {
 	return e.Consumer.Resource(e.Resource)
 }
 
-// wrote lets the guard know of a write, by its answer.
-func (e *engine) wrote(key types.NamespacedName, a plan.Action, after *unstructured.Unstructured) {
+// remember lets the guard know of a write, by its answer.
+func (e *engine) remember(key types.NamespacedName, a plan.Action, after *unstructured.Unstructured) {
 	side := guard.Consumer
-	if a.OnProvider() {
+	if whereOf(a) == there {
 		side = guard.Provider
 	}
 	e.guard.Wrote(key, side, after.GetResourceVersion())
@@ -126,7 +145,7 @@ func (e *engine) patch(ctx context.Context, client dynamic.ResourceInterface, ke
 	if err != nil {
 		return err
 	}
-	e.wrote(key, a, after)
+	e.remember(key, a, after)
 	if a.Kind == plan.RemoveFinalizer && len(after.GetFinalizers()) == 0 {
 		e.guard.Released(key, a.UID)
 	}
@@ -141,7 +160,7 @@ func (e *engine) apply(ctx context.Context, client dynamic.ResourceInterface, ke
 	if err != nil {
 		return err
 	}
-	e.wrote(key, a, after)
+	e.remember(key, a, after)
 	return nil
 }
 
@@ -151,7 +170,7 @@ func (e *engine) empty(ctx context.Context, client dynamic.ResourceInterface, ke
 	if err != nil {
 		return err
 	}
-	e.wrote(key, a, after)
+	e.remember(key, a, after)
 	return nil
 }
 
@@ -173,7 +192,9 @@ func (e *engine) failed(consumer *unstructured.Unstructured, key types.Namespace
 		e.doubts.add(key, a.Key)
 	}
 	switch {
-	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), isOtherUID(err), apierrors.IsNotFound(err) && !onProvider:
+	case a.Kind == plan.Create && (apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)):
+		err = &occupiedError{where: whereOf(a), key: a.Key, err: err}
+	case apierrors.IsConflict(err), isOtherUID(err), apierrors.IsNotFound(err) && !onProvider:
 		// The object is not what the cache showed. Its event is under way; the retry is for the case that it is not.
 	case isAway(err):
 		e.report(consumer, key, problem{reasonRetrying, ""}, false)

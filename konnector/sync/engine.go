@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 
 	"kube-bind.io/kube-bind/konnector/sync/guard"
+	"kube-bind.io/kube-bind/konnector/sync/plan"
 )
 
 // A failing object is tried again after retryMin, then twice as long each time, up to retryMax. A field that
@@ -34,6 +35,11 @@ type engine struct {
 	repairs  *flowcontrol.Backoff
 	problems *problems
 	workers  gosync.WaitGroup
+	// wrote is called after each write that succeeded.
+	wrote func(plan.Action)
+
+	mu         gosync.Mutex
+	watchError string
 }
 
 func newEngine(o Options) (*engine, error) {
@@ -51,6 +57,7 @@ func newEngine(o Options) (*engine, error) {
 		doubts:   newDoubts(),
 		repairs:  flowcontrol.NewBackOff(retryMin, retryMax),
 		problems: newProblems(),
+		wrote:    func(plan.Action) {},
 	}, nil
 }
 
@@ -101,4 +108,23 @@ func (e *engine) RetryFailed() {
 	for _, key := range e.problems.keys() {
 		e.queue.Add(key)
 	}
+}
+
+// WatchError says why it is not synced, if that is known.
+func (e *engine) WatchError() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.watchError
+}
+
+// watchFailed keeps what an API server had against a watch. Errors of connections are left out: they change from one
+// try to the next, and others tell of them.
+func (e *engine) watchFailed(err error) {
+	if isAway(err) {
+		return
+	}
+	e.mu.Lock()
+	e.watchError = err.Error()
+	e.mu.Unlock()
+	e.Changed()
 }

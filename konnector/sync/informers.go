@@ -173,6 +173,34 @@ func (i *informers) informerOf(namespace string) *informer {
 	return i.running[scope{namespace: namespace}]
 }
 
+// in reads one object in one scope. If that is not watched, nothing is known.
+func (i *informers) in(s scope, key types.NamespacedName) seen {
+	i.mu.RLock()
+	inf, ok := i.running[s]
+	i.mu.RUnlock()
+	if !ok {
+		return seen{}
+	}
+	return inf.get(key)
+}
+
+// each visits all cached objects. One that is in several scopes is visited as often.
+func (i *informers) each(visit func(*unstructured.Unstructured)) {
+	i.mu.RLock()
+	stores := make([]cache.Store, 0, len(i.running))
+	for _, inf := range i.running {
+		stores = append(stores, inf.GetStore())
+	}
+	i.mu.RUnlock()
+	for _, store := range stores {
+		for _, item := range store.List() {
+			if o, ok := item.(*unstructured.Unstructured); ok {
+				visit(o)
+			}
+		}
+	}
+}
+
 // keys lists the cached objects of one namespace.
 func (i *informers) keys(namespace string) []types.NamespacedName {
 	inf := i.informerOf(namespace)
@@ -203,6 +231,17 @@ func (i *informers) synced() bool {
 		}
 	}
 	return true
+}
+
+// stopAll stops all informers, and returns when no more events come.
+func (i *informers) stopAll() {
+	i.mu.Lock()
+	for s, inf := range i.running {
+		inf.stop()
+		delete(i.running, s)
+	}
+	i.mu.Unlock()
+	i.done.Wait()
 }
 
 // wait blocks until all informers have stopped, which they do when their context ends.

@@ -69,9 +69,8 @@ type Syncer struct {
 	consumer *informers
 	provider *informers
 
-	mu         gosync.Mutex
-	ctx        context.Context //nolint:containedctx // That of Run, for informers that start later.
-	watchError string
+	mu  gosync.Mutex
+	ctx context.Context //nolint:containedctx // That of Run, for informers that start later.
 }
 
 // New makes a Syncer. It fails where the own-writes guard cannot work: when client-go's AtomicFIFO is switched off,
@@ -142,25 +141,6 @@ func (s *Syncer) Retarget() error {
 
 // Synced says whether both caches hold their first list.
 func (s *Syncer) Synced() bool { return s.consumer.synced() && s.provider.synced() }
-
-// WatchError says why it is not synced, if that is known.
-func (s *Syncer) WatchError() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.watchError
-}
-
-// watchFailed keeps what an API server had against a watch. Errors of connections are left out: they change from one
-// try to the next, and others tell of them.
-func (s *Syncer) watchFailed(err error) {
-	if isAway(err) {
-		return
-	}
-	s.mu.Lock()
-	s.watchError = err.Error()
-	s.mu.Unlock()
-	s.Changed()
-}
 
 // EnqueueNamespace looks at all objects of a consumer namespace again: its target has changed.
 func (s *Syncer) EnqueueNamespace(namespace string) {

@@ -9,8 +9,9 @@ const (
 
 	// ConditionExportsReady, on an APIServiceExportRequest, says whether the export that was asked for is there.
 	ConditionExportsReady = "ExportsReady"
-	// ConditionPermissionClaim, on an APIServiceExportRequest or an APIServiceExportTemplate, says whether its
-	// permission claims can be granted.
+	// ConditionPermissionClaim, on an APIServiceExportRequest or an APIServiceExportTemplate, says whether its permission
+	// claims can be granted. On an APIServiceBinding, and mirrored on its APIServiceExport, it says which claims the
+	// consumer refuses, and counts the objects that are shared and those that cannot be. It is no part of Ready there.
 	ConditionPermissionClaim = "PermissionClaim"
 	// ConditionResourcesFound, on an APIServiceExportTemplate, says whether all offered resources can be exported.
 	ConditionResourcesFound = "ResourcesFound"
@@ -185,8 +186,16 @@ const (
 	ReasonSchemaUnknown = "Unknown"
 )
 
-// Reasons of the ObjectsInSync condition of a binding.
+// Reasons of the PermissionClaim condition of a binding.
 const (
-	// ReasonObjectsFailing means that some objects cannot be synced; the message counts them.
+	// ReasonClaimRefused means that the consumer refuses claims: nothing moves by them. The message names the resources.
+	ReasonClaimRefused = "ClaimRefused"
+	// ReasonReferenceNotBound means that a claim refers to objects by a resource that the export does not bind.
+	ReasonReferenceNotBound = "ReferenceNotBound"
+)
+
+// Reasons of the ObjectsInSync and PermissionClaim conditions of a binding.
+const (
+	// ReasonObjectsFailing means that some objects cannot be synced or shared; the message counts them.
 	ReasonObjectsFailing = "ObjectsFailing"
 )

@@ -58,5 +58,5 @@ func inSync(refusal *catalog.Refusal, fenceIn time.Duration) kubebindv1alpha2.Co
 // report writes a condition into the status of an export. Conditions of the konnector stay as they are.
 func report(export *kubebindv1alpha2.APIServiceExport, condition kubebindv1alpha2.Condition) {
 	kubebindv1alpha2.SetCondition(&export.Status.Conditions, condition)
-	kubebindv1alpha2.SetSummary(&export.Status.Conditions)
+	kubebindv1alpha2.SetSummary(&export.Status.Conditions, kubebindv1alpha2.ConditionPermissionClaim)
 }

@@ -38,6 +38,8 @@ type Input struct {
 	Isolation     kubebindv1alpha2.Isolation
 	// Resources of the export.
 	Resources []Resource
+	// Claims are the permission claims of the export.
+	Claims []kubebindv1alpha2.PermissionClaim
 	// ServiceNamespaces are the namespaces that were made for the consumer's objects.
 	ServiceNamespaces []string
 	// Fenced is whether the fence stands. Without it there are no rights on cluster-scoped resources.
@@ -69,6 +71,29 @@ func (in Input) Namespaces() []string {
 	return in.ServiceNamespaces
 }
 
+// AllNamespaces returns the namespaces in which the consumer needs any rights, on objects or on what is claimed.
+func (in Input) AllNamespaces() []string {
+	if !OnClaimed(in.Claims) {
+		return in.Namespaces()
+	}
+	all := append(slices.Clone(in.Namespaces()), in.ServiceNamespaces...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// rulesIn are the rights in one namespace. Claimed objects lie in service namespaces only: never in the contract
+// namespace, where the consumer's own credential is.
+func (in Input) rulesIn(namespace string) []rbacv1.PolicyRule {
+	var out []rbacv1.PolicyRule
+	if slices.Contains(in.Namespaces(), namespace) {
+		out = in.namespaceRules()
+	}
+	if slices.Contains(in.ServiceNamespaces, namespace) && namespace != in.Export.Namespace {
+		out = append(out, claimRules(in.Claims)...)
+	}
+	return out
+}
+
 // Desired returns all objects that the export needs, in the order in which to create them: the fence comes before the
 // rights. Equal input gives equal output.
 func Desired(in Input) []client.Object {
@@ -82,10 +107,10 @@ func Desired(in Input) []client.Object {
 				RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: meta.Name},
 			})
 	}
-	for _, namespace := range in.Namespaces() {
+	for _, namespace := range in.AllNamespaces() {
 		meta := in.meta(namespace, NamespacedRoleName(in.Export))
 		out = append(out,
-			&rbacv1.Role{ObjectMeta: meta, Rules: in.namespaceRules()},
+			&rbacv1.Role{ObjectMeta: meta, Rules: in.rulesIn(namespace)},
 			&rbacv1.RoleBinding{
 				ObjectMeta: *meta.DeepCopy(), Subjects: in.subjects(),
 				RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name},

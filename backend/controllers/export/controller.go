@@ -163,6 +163,7 @@ func (r *reconciler) keepGrants(ctx context.Context, scope loop.Scope, export *k
 		InformerScope:     export.Spec.InformerScope,
 		Isolation:         export.Spec.Isolation,
 		Resources:         grants.Resources(export.Spec.Isolation, schemas),
+		Claims:            export.Spec.PermissionClaims,
 		ServiceNamespaces: serviceNamespaces(export.Namespace, namespaces.Items),
 	}
 	fence, err := grants.ReadFence(ctx, scope, in)

@@ -43,6 +43,9 @@ func rightsMissing(ctx context.Context, scope loop.Scope, exports []kubebindv1al
 
 // needsRights tells whether an export has objects in the consumer's namespaces at all.
 func needsRights(ctx context.Context, scope loop.Scope, export *kubebindv1alpha2.APIServiceExport) (bool, error) {
+	if grants.OnClaimed(export.Spec.PermissionClaims) {
+		return true, nil
+	}
 	if export.Spec.Isolation == kubebindv1alpha2.IsolationNamespaced {
 		return false, nil
 	}

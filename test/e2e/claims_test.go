@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"encoding/base64"
+	"testing"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/test/expect"
+)
+
+func encoded(kind, content string) string {
+	if kind == "Secret" {
+		return base64.StdEncoding.EncodeToString([]byte(content))
+	}
+	if kind == "ServiceAccount" {
+		return ""
+	}
+	return content
+}
+
+// Claimed objects are shared, in each informer scope and isolation, by label, by name and by reference.
+func TestClaims(t *testing.T) {
+	for name, args := range map[string][]string{
+		"prefixed, namespaced scope": {"--isolation=prefixed", "--consumer-scope=namespaced"},
+		"prefixed, cluster scope":    {"--isolation=prefixed", "--consumer-scope=cluster"},
+		"none, cluster scope":        {"--isolation=none", "--consumer-scope=cluster"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, args...)
+			offerRanches(t, p)
+			c := claimable{p, bind(t, p, ranches), args[0] == "--isolation=none"}
+			expect.Namespace(t, p.Consumer, "team")
+			expect.Namespace(t, p.Consumer, "other")
+			t.Run("by label", func(t *testing.T) { claimByLabel(t, c) })
+			t.Run("by name", func(t *testing.T) { claimByName(t, c) })
+			t.Run("by reference", func(t *testing.T) { claimByReference(t, c) })
+			t.Run("from the provider", func(t *testing.T) { claimFromProvider(t, c) })
+		})
+	}
+}
+
+func claimByLabel(t *testing.T, c claimable) {
+	for _, kind := range []string{"Secret", "ServiceAccount"} {
+		o := core(kind, "team", "labelled", "one", "app", "ranch")
+		expect.Create(t, c.Consumer, o)
+		c.up(t, o, "one")
+		expect.Event(t, c.Consumer, o, "Shared")
+	}
+	secret := core("Secret", "team", "labelled", "one", "app", "ranch")
+	expect.Change(t, c.Consumer, secret, expect.Set(encoded("Secret", "two"), "data", "content"))
+	c.up(t, secret, "two")
+
+	other := core("Secret", "team", "unlabelled", "x")
+	expect.Create(t, c.Consumer, other)
+	c.notUp(t, other)
+	// Evaluated when labels change, both ways.
+	expect.Change(t, c.Consumer, other, expect.Set("ranch", "metadata", "labels", "app"))
+	c.up(t, other, "x")
+	expect.Change(t, c.Consumer, other, expect.Unset("metadata", "labels", "app"))
+	c.gone(t, other)
+	expect.Exists(t, c.Consumer, other)
+
+	expect.Delete(t, c.Consumer, secret)
+	c.gone(t, secret)
+}
+
+func claimByName(t *testing.T, c claimable) {
+	config := core("ConfigMap", "other", "ranch-config", "one")
+	expect.Create(t, c.Consumer, config)
+	c.up(t, config, "one")
+	only := core("ConfigMap", "team", "only-in-team", "one")
+	expect.Create(t, c.Consumer, only)
+	c.up(t, only, "one")
+	elsewhere := core("ConfigMap", "other", "only-in-team", "one")
+	expect.Create(t, c.Consumer, elsewhere)
+	c.notUp(t, elsewhere)
+}
+
+func claimByReference(t *testing.T, c claimable) {
+	secret := core("Secret", "team", "referred", "one")
+	expect.Create(t, c.Consumer, secret)
+	later := core("Secret", "team", "later", "one")
+	unrelated := core("Secret", "other", "referred", "one")
+	expect.Create(t, c.Consumer, unrelated)
+	c.notUp(t, secret)
+
+	r := ranch("team", "refers", expect.Set(map[string]any{"name": "referred"}, "spec", "secretRef"),
+		expect.Set([]any{map[string]any{"name": "later"}, map[string]any{"name": "elsewhere", "namespace": "other"}}, "spec", "keys"))
+	expect.Create(t, c.Consumer, r)
+	c.up(t, secret, "one")
+	// A referenced object appears later, here in another namespace.
+	expect.Create(t, c.Consumer, later)
+	c.up(t, later, "one")
+	elsewhere := core("Secret", "other", "elsewhere", "one")
+	expect.Create(t, c.Consumer, elsewhere)
+	c.up(t, elsewhere, "one")
+	// W9: of the same name, in a namespace that nothing refers to.
+	c.notUp(t, unrelated)
+	// W42: the reference changes.
+	expect.Change(t, c.Consumer, r, expect.Set("other", "spec", "secretRef", "namespace"))
+	c.gone(t, secret)
+	expect.Exists(t, c.Consumer, secret)
+	c.up(t, unrelated, "one")
+	expect.Delete(t, c.Consumer, r)
+	c.gone(t, unrelated)
+	c.gone(t, later)
+}
+
+func claimFromProvider(t *testing.T, c claimable) {
+	// Something has to be in the namespace for the provider to have it.
+	expect.Create(t, c.Consumer, ranch("team", "anchor", expect.Set(map[string]any{"name": "credentials"}, "spec", "secretRef")))
+	expect.Exists(t, c.Provider, ranch(c.there("team"), "anchor"))
+
+	labelled, credentials := core("Secret", "team", "from-provider", "one", "app", "ranch"), core("Secret", "team", "credentials", "s3cret")
+	config := core("ConfigMap", "team", "ranch-config", "one")
+	for _, o := range []struct {
+		kind, name, content string
+		labels              []string
+	}{
+		{"Secret", "from-provider", "one", []string{"app", "ranch"}},
+		{"Secret", "credentials", "s3cret", nil},
+		{"ConfigMap", "ranch-config", "one", nil},
+		{"Secret", "private", "x", []string{kubebindv1alpha2.OwnerLabel, kubebindv1alpha2.OwnerProvider}},
+	} {
+		expect.Create(t, c.Provider, core(o.kind, c.there("team"), o.name, o.content, o.labels...))
+	}
+	c.down(t, labelled, "one")
+	c.down(t, credentials, "s3cret")
+	c.down(t, config, "one")
+	stays(t, c.Consumer, core("Secret", "team", "private", "x"))
+
+	expect.Change(t, c.Provider, at(credentials, c.there("team")), expect.Set(encoded("Secret", "rotated"), "data", "content"))
+	c.down(t, credentials, "rotated")
+	// The consumer's copy is not its own to change or delete.
+	expect.Change(t, c.Consumer, credentials, expect.Set(encoded("Secret", "mine"), "data", "content"))
+	c.down(t, credentials, "rotated")
+	expect.Delete(t, c.Consumer, core("Secret", "team", "credentials", ""))
+	c.down(t, credentials, "rotated")
+	expect.Delete(t, c.Provider, core("Secret", c.there("team"), "credentials", ""))
+	expect.Gone(t, c.Consumer, credentials)
+}

@@ -20,6 +20,33 @@ func encoded(kind, content string) string {
 	return content
 }
 
+// With isolation Namespaced the API is cluster-scoped in the consumer, and what is claimed is where it always is.
+func TestClaimsOfClusterScopedObjects(t *testing.T) {
+	t.Parallel()
+	for name, scope := range map[string]string{"namespaced scope": "namespaced", "cluster scope": "cluster"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, "--isolation=namespaced", "--consumer-scope="+scope)
+			offerRanches(t, p)
+			c := claimable{Pair: p, place: bind(t, p, ranches)}
+			expect.Namespace(t, p.Consumer, "team")
+			expect.Namespace(t, p.Consumer, "other")
+			claimByLabel(t, c)
+			claimByName(t, c)
+			secret, nowhere := core("Secret", "team", "referred", "one"), core("Secret", "other", "referred", "one")
+			expect.Create(t, c.Consumer, secret)
+			expect.Create(t, c.Consumer, nowhere)
+			expect.Create(t, c.Consumer, ranch("", "no-namespace", expect.Set(map[string]any{"name": "referred"}, "spec", "secretRef")))
+			c.notUp(t, secret)
+			expect.Create(t, c.Consumer, ranch("", "refers", expect.Set(map[string]any{"name": "referred", "namespace": "team"}, "spec", "secretRef")))
+			c.up(t, secret, "one")
+			c.notUp(t, nowhere)
+			// The consumer's own credential is no place for its objects.
+			stays(t, c.Provider, core("Secret", c.place.Namespace, "referred", ""))
+		})
+	}
+}
+
 // Claimed objects are shared, in each informer scope and isolation, by label, by name and by reference.
 func TestClaims(t *testing.T) {
 	for name, args := range map[string][]string{

@@ -30,7 +30,8 @@
 //	backend/loop             fetch, decide, apply, and status also on error: what all controllers have in common
 //
 //	konnector                the consumer's side: New and Run put together what is below
-//	konnector/binding        APIServiceBindings and bundles: their conditions and their end
+//	konnector/bundle         APIServiceBindingBundles: a binding for each export, and what becomes of it without
+//	konnector/binding        APIServiceBindings: their conditions and their end
 //	konnector/connection     one provider: its client, its heartbeat, and what runs as long as it is needed
 //	konnector/schema         a bound schema becomes a CRD, and follows changes
 //	konnector/namespaces     which provider namespace a consumer's is, if it is there yet

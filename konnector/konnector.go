@@ -27,6 +27,7 @@ import (
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/deploy/crds"
 	"kube-bind.io/kube-bind/konnector/binding"
+	"kube-bind.io/kube-bind/konnector/bundle"
 	"kube-bind.io/kube-bind/konnector/connection"
 	"kube-bind.io/kube-bind/konnector/sync"
 )
@@ -117,19 +118,22 @@ func (k *Konnector) assemble(cluster types.UID, mapper meta.RESTMapper) error {
 	if err != nil {
 		return fmt.Errorf("preparing the client of objects: %w", err)
 	}
-	signal := &binding.Signal{}
+	bindings, bundles := &connection.Signal{}, &connection.Signal{}
 	recorder := mgr.GetEventRecorder("konnector")
 	pool := connection.NewPool(connection.Options{
 		Cluster: cluster, Version: k.options.Version, Scheme: k.scheme,
 		Secrets: secrets, Consumer: consumer, ConsumerCache: mgr.GetCache(),
 		Recorder: recorder, Metrics: syncMetrics, Workers: k.options.Workers,
-		Changed: signal.Changed, Log: mgr.GetLogger().WithName("connection"),
+		Changed: bindings.Changed, BundleChanged: bundles.Changed, Log: mgr.GetLogger().WithName("connection"),
 	})
 	if err := mgr.Add(pool); err != nil {
 		return fmt.Errorf("adding connections: %w", err)
 	}
-	if err := binding.Register(mgr, pool, signal, recorder); err != nil {
+	if err := binding.Register(mgr, pool, bindings, recorder); err != nil {
 		return fmt.Errorf("adding the controller of bindings: %w", err)
+	}
+	if err := bundle.Register(mgr, pool, bundles, recorder); err != nil {
+		return fmt.Errorf("adding the controller of bundles: %w", err)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ type Controller struct {
 }
 
 // Register adds a Controller to the manager. The signal wakes it for what connections announce.
-func Register(mgr ctrl.Manager, pool *connection.Pool, signal *Signal, recorder events.EventRecorder) error {
+func Register(mgr ctrl.Manager, pool *connection.Pool, signal *connection.Signal, recorder events.EventRecorder) error {
 	c := &Controller{client: mgr.GetClient(), live: mgr.GetAPIReader(), pool: pool, recorder: recorder}
 	return c.register(mgr, signal)
 }

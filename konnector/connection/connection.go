@@ -25,20 +25,20 @@ type Connection struct {
 	// secrets holds the latest state of the Secret; only the latest counts.
 	secrets chan *corev1.Secret
 
-	mu       gosync.Mutex
-	bindings sets.Set[string]
-	secret   *Problem
-	session  *Session
+	mu      gosync.Mutex
+	users   sets.Set[user]
+	secret  *Problem
+	session *Session
 }
 
 func newConnection(o *Options, ref kubebindv1alpha2.ClusterSecretKeyRef, stop context.CancelFunc) *Connection {
 	return &Connection{
-		Options:  o,
-		ref:      ref,
-		stop:     stop,
-		secrets:  make(chan *corev1.Secret, 1),
-		bindings: sets.New[string](),
-		secret:   &Problem{kubebindv1alpha2.ReasonPending, "The Secret has not been read yet."},
+		Options: o,
+		ref:     ref,
+		stop:    stop,
+		secrets: make(chan *corev1.Secret, 1),
+		users:   sets.New[user](),
+		secret:  &Problem{kubebindv1alpha2.ReasonPending, "The Secret has not been read yet."},
 	}
 }
 
@@ -49,30 +49,34 @@ func (c *Connection) State() (*Session, *Problem) {
 	return c.session, c.secret
 }
 
-func (c *Connection) join(binding string) {
+func (c *Connection) join(u user) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bindings.Insert(binding)
+	c.users.Insert(u)
 }
 
-func (c *Connection) leave(binding string) (left int) {
+func (c *Connection) leave(u user) (left int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bindings.Delete(binding)
-	if c.session != nil {
-		c.session.syncers.drop(binding)
-		c.session.claims.set(binding, nil, c.session.Health().Place)
+	c.users.Delete(u)
+	if c.session != nil && !u.bundle {
+		c.session.syncers.drop(u.name)
+		c.session.claims.set(u.name, nil, c.session.Health().Place)
 	}
-	return c.bindings.Len()
+	return c.users.Len()
 }
 
-// announce tells all bindings of the connection that something is new.
+// announce tells all users of the connection that something is new.
 func (c *Connection) announce() {
 	c.mu.Lock()
-	bindings := sets.List(c.bindings)
+	users := c.users.UnsortedList()
 	c.mu.Unlock()
-	for _, binding := range bindings {
-		c.Changed(binding)
+	for _, u := range users {
+		if u.bundle {
+			c.BundleChanged(u.name)
+		} else {
+			c.Changed(u.name)
+		}
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 // mapper knows the kinds that a session reads and writes on the provider, so that it needs no discovery there.
 func mapper() meta.RESTMapper {
 	m := meta.NewDefaultRESTMapper(nil)
+	// A cache asks for the scope of a list by the list's own kind.
+	m.Add(kubebindv1alpha2.GroupVersion.WithKind("APIServiceExportList"), meta.RESTScopeNamespace)
 	for _, kind := range []string{"APIServiceExport", "APIServiceExportRequest", "APIServiceNamespace", "BoundSchema", "ClusterBinding"} {
 		m.Add(kubebindv1alpha2.GroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}

@@ -41,11 +41,19 @@ type Options struct {
 	Workers int
 	// Changed is called with the name of a binding whose connection has news. It must not block.
 	Changed func(binding string)
+	// BundleChanged is the same for bundles.
+	BundleChanged func(bundle string)
 	// Log takes what nobody can act upon.
 	Log logr.Logger
 }
 
-// Pool runs the connections that bindings need. It is a manager.Runnable, for leaders only: syncing must not go on
+// user is who needs a connection. A binding and a bundle may have the same name.
+type user struct {
+	bundle bool
+	name   string
+}
+
+// Pool runs the connections that bindings and bundles need. It is a manager.Runnable, for leaders only: syncing must not go on
 // without the lease, and informers must not be warm before it is won.
 type Pool struct {
 	Options
@@ -54,7 +62,7 @@ type Pool struct {
 	mu          gosync.Mutex
 	ctx         context.Context //nolint:containedctx // The life of all connections, which outlives every Reconcile.
 	connections map[kubebindv1alpha2.ClusterSecretKeyRef]*Connection
-	byBinding   map[string]*Connection
+	byUser      map[user]*Connection
 	done        gosync.WaitGroup
 }
 
@@ -64,7 +72,7 @@ func NewPool(o Options) *Pool {
 		Options:     o,
 		started:     make(chan struct{}),
 		connections: map[kubebindv1alpha2.ClusterSecretKeyRef]*Connection{},
-		byBinding:   map[string]*Connection{},
+		byUser:      map[user]*Connection{},
 	}
 }
 
@@ -82,19 +90,34 @@ func (p *Pool) Start(ctx context.Context) error {
 // NeedLeaderElection says that connections are for the leader only.
 func (p *Pool) NeedLeaderElection() bool { return true }
 
-// Use returns the connection of a binding. It starts one if no other binding uses that Secret, without waiting for it.
+// Use returns the connection of a binding. It starts one if nobody else uses that Secret, without waiting for it.
 // Before Start and after its end it returns nil.
 func (p *Pool) Use(binding string, ref kubebindv1alpha2.ClusterSecretKeyRef) *Connection {
+	return p.use(user{name: binding}, ref)
+}
+
+// UseForBundle is Use for a bundle. The connection is the same one that the bundle's bindings use.
+func (p *Pool) UseForBundle(bundle string, ref kubebindv1alpha2.ClusterSecretKeyRef) *Connection {
+	return p.use(user{bundle: true, name: bundle}, ref)
+}
+
+// Drop says that a binding is gone. The connection ends with its last user.
+func (p *Pool) Drop(binding string) { p.drop(user{name: binding}) }
+
+// DropBundle is Drop for a bundle.
+func (p *Pool) DropBundle(bundle string) { p.drop(user{bundle: true, name: bundle}) }
+
+func (p *Pool) use(u user, ref kubebindv1alpha2.ClusterSecretKeyRef) *Connection {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ctx == nil || p.ctx.Err() != nil {
 		return nil
 	}
-	if c := p.byBinding[binding]; c != nil {
+	if c := p.byUser[u]; c != nil {
 		if c.ref == ref {
 			return c
 		}
-		p.release(binding, c)
+		p.release(u, c)
 	}
 	c, ok := p.connections[ref]
 	if !ok {
@@ -103,23 +126,22 @@ func (p *Pool) Use(binding string, ref kubebindv1alpha2.ClusterSecretKeyRef) *Co
 		p.connections[ref] = c
 		p.done.Go(func() { c.run(ctx) })
 	}
-	c.join(binding)
-	p.byBinding[binding] = c
+	c.join(u)
+	p.byUser[u] = c
 	return c
 }
 
-// Drop says that a binding is gone. The connection ends with its last binding.
-func (p *Pool) Drop(binding string) {
+func (p *Pool) drop(u user) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c := p.byBinding[binding]; c != nil {
-		p.release(binding, c)
+	if c := p.byUser[u]; c != nil {
+		p.release(u, c)
 	}
 }
 
-func (p *Pool) release(binding string, c *Connection) {
-	delete(p.byBinding, binding)
-	if c.leave(binding) == 0 {
+func (p *Pool) release(u user, c *Connection) {
+	delete(p.byUser, u)
+	if c.leave(u) == 0 {
 		c.stop()
 		delete(p.connections, c.ref)
 	}

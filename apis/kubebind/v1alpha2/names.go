@@ -88,6 +88,8 @@ const (
 	// BindingFinalizer is on every APIServiceBinding, until the CRDs that it brought are gone, with all their objects and
 	// copies. Not known upstream.
 	BindingFinalizer = "kube-bind.io/unbind"
+	// BundleFinalizer is on every APIServiceBindingBundle, until its bindings are gone. Not known upstream.
+	BundleFinalizer = "kube-bind.io/unbind-bundle"
 	// FieldManager is the field manager of everything that kube-bind applies.
 	FieldManager = "kube-bind.io"
 )

@@ -39,6 +39,12 @@ const (
 	ConditionInformersSynced = "InformersSynced"
 	// ConditionHeartbeating, on an APIServiceBinding, says whether the konnector gets its heartbeat to the provider.
 	ConditionHeartbeating = "Heartbeating"
+	// ConditionDraining, on an APIServiceBinding or an APIServiceBindingBundle that is being deleted, says what its end
+	// still waits for. It is for information, and no part of Ready. Not known upstream.
+	ConditionDraining = "Draining"
+	// ConditionSynced, on an APIServiceBindingBundle, says whether there is exactly one binding of the bundle for each
+	// export of the provider.
+	ConditionSynced = "Synced"
 	// ConditionSchemaInSync, on an APIServiceBinding, says whether the consumer's CRDs are those of the provider.
 	ConditionSchemaInSync = "SchemaInSync"
 	// ConditionObjectsInSync, on an APIServiceBinding, says whether all objects are synced, and counts those that are
@@ -198,4 +204,23 @@ const (
 const (
 	// ReasonObjectsFailing means that some objects cannot be synced or shared; the message counts them.
 	ReasonObjectsFailing = "ObjectsFailing"
+)
+
+// Reasons of the Synced condition of a bundle.
+const (
+	// ReasonListExportsFailed means that it is not known what the provider exports, since it cannot be reached or does not
+	// accept the credential. Nothing is bound or unbound meanwhile.
+	ReasonListExportsFailed = "ListExportsFailed"
+	// ReasonSyncErrors means that bindings could not be made, changed or deleted; it is being tried again.
+	ReasonSyncErrors = "SyncErrors"
+	// ReasonBindingConflict means that there is a binding of an export's name which is not this bundle's. It is left alone.
+	ReasonBindingConflict = "BindingConflict"
+	// ReasonExportsWithdrawn means that the provider has withdrawn exports whose objects are still here, and that the bundle
+	// does not say whether to unbind them. The bindings are kept.
+	ReasonExportsWithdrawn = "ExportsWithdrawn"
+	// ReasonInvalidDeletionPolicy means that the annotation kube-bind.io/deletion-policy has a value that is not known.
+	// Nothing is unbound before that is put right.
+	ReasonInvalidDeletionPolicy = "InvalidDeletionPolicy"
+	// ReasonUnbinding means that bindings are on their way out: the message names them.
+	ReasonUnbinding = "Unbinding"
 )

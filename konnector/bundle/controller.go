@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/konnector/connection"
+	"kube-bind.io/kube-bind/konnector/sync"
+)
+
+// eventAction is the action of the Events on bundles.
+const eventAction = "Bundle"
+
+// poolRetry is how soon a bundle is looked at again when connections cannot run yet.
+const poolRetry = time.Second
+
+// Controller reconciles APIServiceBindingBundles.
+type Controller struct {
+	client   client.Client
+	live     client.Reader
+	pool     *connection.Pool
+	recorder events.EventRecorder
+}
+
+// Register adds a Controller to the manager. The signal wakes it for what connections announce.
+func Register(mgr ctrl.Manager, pool *connection.Pool, signal *connection.Signal, recorder events.EventRecorder) error {
+	c := &Controller{client: mgr.GetClient(), live: mgr.GetAPIReader(), pool: pool, recorder: recorder}
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&kubebindv1alpha2.APIServiceBindingBundle{}).
+		Watches(&kubebindv1alpha2.APIServiceBinding{}, handler.EnqueueRequestsFromMapFunc(c.allBundles)).
+		WatchesRawSource(signal.Source()).
+		Named("bundle").
+		Complete(c)
+}
+
+// allBundles wakes all, whosever the binding is: a foreign one that goes frees its name for them. There are few of them,
+// and a look at one costs no request.
+func (c *Controller) allBundles(ctx context.Context, _ client.Object) []reconcile.Request {
+	bundles := &kubebindv1alpha2.APIServiceBindingBundleList{}
+	if err := c.client.List(ctx, bundles); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "cannot list bundles")
+		return nil
+	}
+	out := make([]reconcile.Request, 0, len(bundles.Items))
+	for i := range bundles.Items {
+		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&bundles.Items[i])})
+	}
+	return out
+}
+
+// Reconcile makes the bindings of one bundle what they should be, and says in its status how that goes.
+func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	bundle := &kubebindv1alpha2.APIServiceBindingBundle{}
+	if err := c.client.Get(ctx, req.NamespacedName, bundle); err != nil {
+		if apierrors.IsNotFound(err) {
+			c.pool.DropBundle(req.Name)
+			return ctrl.Result{}, nil
+		}
+		return ctrl.Result{}, fmt.Errorf("reading the bundle: %w", err)
+	}
+	if bundle.DeletionTimestamp == nil {
+		if err := c.patchFinalizers(ctx, bundle, controllerutil.AddFinalizer); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	conn := c.pool.UseForBundle(bundle.Name, bundle.Spec.KubeconfigSecretRef)
+	if conn == nil {
+		return ctrl.Result{RequeueAfter: poolRetry}, nil
+	}
+	facts, remainsErr, err := c.gather(ctx, bundle, conn)
+	if err != nil {
+		unknown := Decision{Status: *bundle.Status.DeepCopy()}
+		unknown.failed(err)
+		return ctrl.Result{}, errors.Join(err, c.writeStatus(ctx, bundle, unknown.Status))
+	}
+	decision := Decide(facts)
+	if decision.Done {
+		c.pool.DropBundle(bundle.Name)
+		return ctrl.Result{}, client.IgnoreNotFound(c.patchFinalizers(ctx, bundle, controllerutil.RemoveFinalizer))
+	}
+	err = errors.Join(remainsErr, c.act(ctx, bundle, decision))
+	if err != nil {
+		decision.failed(err)
+	}
+	return ctrl.Result{RequeueAfter: decision.LookAgain}, errors.Join(err, c.writeStatus(ctx, bundle, decision.Status))
+}
+
+// act does what was decided. What somebody else has just changed is looked at again when the cache has it.
+func (c *Controller) act(ctx context.Context, bundle *kubebindv1alpha2.APIServiceBindingBundle, d Decision) error {
+	var errs []error
+	for _, name := range d.Bind {
+		if err := c.bind(ctx, bundle, name); !apierrors.IsAlreadyExists(err) {
+			errs = append(errs, err)
+		}
+	}
+	unsettled := map[string]bool{}
+	for _, b := range d.Annotate {
+		if err := c.passOnPolicy(ctx, bundle, b); client.IgnoreNotFound(err) != nil {
+			unsettled[b.Name] = true
+			errs = append(errs, err)
+		}
+	}
+	for _, b := range d.Unbind {
+		// It must not go by another policy than the bundle's.
+		if unsettled[b.Name] {
+			continue
+		}
+		if err := c.client.Delete(ctx, b, client.Preconditions{UID: &b.UID}); client.IgnoreNotFound(err) != nil {
+			errs = append(errs, fmt.Errorf("deleting the binding %s: %w", b.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Controller) bind(ctx context.Context, bundle *kubebindv1alpha2.APIServiceBindingBundle, name string) error {
+	b := &kubebindv1alpha2.APIServiceBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       kubebindv1alpha2.APIServiceBindingSpec{KubeconfigSecretRef: bundle.Spec.KubeconfigSecretRef},
+	}
+	if policy, set := bundle.Annotations[kubebindv1alpha2.DeletionPolicyAnnotation]; set && policyValid(bundle) {
+		metav1.SetMetaDataAnnotation(&b.ObjectMeta, kubebindv1alpha2.DeletionPolicyAnnotation, policy)
+	}
+	if err := controllerutil.SetControllerReference(bundle, b, c.client.Scheme()); err != nil {
+		return fmt.Errorf("making the bundle the owner of the binding %s: %w", name, err)
+	}
+	if err := c.client.Create(ctx, b, client.FieldOwner(kubebindv1alpha2.FieldManager)); err != nil {
+		return fmt.Errorf("making the binding %s: %w", name, err)
+	}
+	return nil
+}
+
+// passOnPolicy makes a binding's deletion policy that of the bundle.
+func (c *Controller) passOnPolicy(ctx context.Context, bundle *kubebindv1alpha2.APIServiceBindingBundle, b *kubebindv1alpha2.APIServiceBinding) error {
+	after := b.DeepCopy()
+	if policy, set := bundle.Annotations[kubebindv1alpha2.DeletionPolicyAnnotation]; set {
+		metav1.SetMetaDataAnnotation(&after.ObjectMeta, kubebindv1alpha2.DeletionPolicyAnnotation, policy)
+	} else {
+		delete(after.Annotations, kubebindv1alpha2.DeletionPolicyAnnotation)
+	}
+	if err := c.client.Patch(ctx, after, client.MergeFrom(b), client.FieldOwner(kubebindv1alpha2.FieldManager)); err != nil {
+		return fmt.Errorf("passing the deletion policy on to the binding %s: %w", b.Name, err)
+	}
+	return nil
+}
+
+func (c *Controller) patchFinalizers(ctx context.Context, bundle *kubebindv1alpha2.APIServiceBindingBundle, change func(client.Object, string) bool) error {
+	before := bundle.DeepCopy()
+	if !change(bundle, kubebindv1alpha2.BundleFinalizer) {
+		return nil
+	}
+	err := c.client.Patch(ctx, bundle, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(kubebindv1alpha2.FieldManager))
+	if err != nil {
+		return fmt.Errorf("patching the finalizers of the bundle: %w", err)
+	}
+	return nil
+}
+
+func (c *Controller) writeStatus(ctx context.Context, bundle *kubebindv1alpha2.APIServiceBindingBundle, status kubebindv1alpha2.APIServiceBindingBundleStatus) error {
+	if equality.Semantic.DeepEqual(bundle.Status, status) {
+		return nil
+	}
+	before := bundle.DeepCopy()
+	bundle.Status = status
+	if err := c.client.Status().Patch(ctx, bundle, client.MergeFrom(before), client.FieldOwner(kubebindv1alpha2.FieldManager)); err != nil {
+		return client.IgnoreNotFound(fmt.Errorf("writing the status of the bundle: %w", err))
+	}
+	c.announce(before, bundle)
+	return nil
+}
+
+// announce records an Event when the summary changes; its message names the bindings concerned.
+func (c *Controller) announce(before, after *kubebindv1alpha2.APIServiceBindingBundle) {
+	was := kubebindv1alpha2.FindCondition(before.Status.Conditions, kubebindv1alpha2.ConditionReady)
+	is := kubebindv1alpha2.FindCondition(after.Status.Conditions, kubebindv1alpha2.ConditionReady)
+	if is == nil || was != nil && was.Status == is.Status && was.Reason == is.Reason && was.Message == is.Message {
+		return
+	}
+	switch {
+	case is.Status == metav1.ConditionTrue:
+		c.recorder.Eventf(after, nil, corev1.EventTypeNormal, kubebindv1alpha2.ConditionReady, eventAction, "All exports are bound.")
+	case is.Status == metav1.ConditionFalse && is.Severity != kubebindv1alpha2.SeverityInfo:
+		c.recorder.Eventf(after, nil, corev1.EventTypeWarning, is.Reason, eventAction, "%s", sync.EventNote(is.Message))
+	}
+}

@@ -5,6 +5,8 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -107,6 +109,39 @@ func (b *bundler) bundle(name, policy string) *kubebindv1alpha2.APIServiceBindin
 	return bundle
 }
 
+// bundleOfPage applies the manifests of the page about bundles, with the kubeconfig of this consumer, and returns the
+// bundle in them.
+func (b *bundler) bundleOfPage() *kubebindv1alpha2.APIServiceBindingBundle {
+	b.t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "concepts", "bundles.md"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	bundle := &kubebindv1alpha2.APIServiceBindingBundle{}
+	for i, block := range strings.Split(string(page), "```") {
+		manifests, found := strings.CutPrefix(block, "yaml\n")
+		if i%2 == 0 || !found {
+			continue
+		}
+		for manifest := range strings.SplitSeq(manifests, "---\n") {
+			object := parsed(b.t, manifest)
+			switch object.GetKind() {
+			case "Secret":
+				expect.Set(string(b.place.Kubeconfig), "stringData", "kubeconfig")(object)
+			case "APIServiceBindingBundle":
+				bundle.Name = object.GetName()
+			}
+			if err := b.Consumer.Client.Apply(b.t.Context(), client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(pair.FieldManager)); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+	}
+	if err := b.Consumer.Client.Get(b.t.Context(), keyOf(bundle), bundle); err != nil {
+		b.t.Fatal(err)
+	}
+	return bundle
+}
+
 // setPolicy changes the deletion policy of a bundle.
 func (b *bundler) setPolicy(bundle *kubebindv1alpha2.APIServiceBindingBundle, policy string) {
 	b.t.Helper()
@@ -186,7 +221,7 @@ func TestBundle(t *testing.T) {
 		each.export("mules")
 		each.export("foals")
 	}
-	all, others := b.bundle("all", ""), other.bundle("all", "")
+	all, others := b.bundle("all", ""), other.bundleOfPage()
 	for _, plural := range []string{"mules", "foals"} {
 		b.ready(plural, all)
 		other.ready(plural, others)
@@ -235,7 +270,7 @@ func TestBundle(t *testing.T) {
 	}
 	expect.Exists(t, other.Provider, othersCopy)
 	other.ready("mules", others)
-	other.says("all", metav1.ConditionTrue, "")
+	other.says(others.Name, metav1.ConditionTrue, "")
 }
 
 // appeared is an error as soon as something is there.
@@ -299,7 +334,7 @@ func TestW22BundleKeepsObjects(t *testing.T) {
 	b.says("farm", metav1.ConditionTrue, "")
 
 	// A policy that cannot be read is no word; one that can be is.
-	b.withdraw("ducks")
+	again = b.withdraw("ducks")
 	b.says("farm", metav1.ConditionFalse, kubebindv1alpha2.ReasonExportsWithdrawn, "ducks")
 	b.setPolicy(bundle, "delete")
 	b.says("farm", metav1.ConditionFalse, kubebindv1alpha2.ReasonInvalidDeletionPolicy, `"delete"`)
@@ -310,6 +345,10 @@ func TestW22BundleKeepsObjects(t *testing.T) {
 	b.setPolicy(bundle, kubebindv1alpha2.DeletionPolicyDelete)
 	b.unbound("ducks")
 	b.says("farm", metav1.ConditionTrue, "")
+
+	// Without any binding the bundle still follows the provider.
+	expect.Create(t, b.Provider, again)
+	b.ready("ducks", bundle)
 }
 
 // A binding that somebody else made keeps its name: the bundle leaves it alone, says so, and binds once it is gone.

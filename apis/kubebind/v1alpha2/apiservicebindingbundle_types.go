@@ -43,7 +43,8 @@ type APIServiceBindingBundleStatus struct {
 	//
 	// +optional
 	ProviderPrettyName string `json:"providerPrettyName,omitempty"`
-	// conditions are set by the konnector: SecretValid and Synced; Ready sums them up.
+	// conditions are set by the konnector: SecretValid and Synced; Ready sums them up. Draining is there while the bundle is
+	// being deleted.
 	//
 	// +optional
 	Conditions []Condition `json:"conditions,omitempty"`

@@ -370,12 +370,13 @@ func TestBundleConflicts(t *testing.T) {
 	if message := expect.Event(t, b.Consumer, first, kubebindv1alpha2.ReasonBindingConflict); !strings.Contains(message, "geese") {
 		t.Errorf("the Event does not name the binding: %s", message)
 	}
-	// A second bundle on the same provider is somebody else, too.
-	second := b.bundle("second", kubebindv1alpha2.DeletionPolicyDelete)
-	b.says("second", metav1.ConditionFalse, kubebindv1alpha2.ReasonBindingConflict, "geese", "hens")
+	// A second bundle on the same provider is somebody else, too. That it has the name of a binding means nothing.
+	second := b.bundle("hens", kubebindv1alpha2.DeletionPolicyDelete)
+	b.says("hens", metav1.ConditionFalse, kubebindv1alpha2.ReasonBindingConflict, "geese", "hens")
 	expect.Delete(t, b.Consumer, second)
 	expect.Gone(t, b.Consumer, second)
 	b.ready("hens", first)
+	b.use("hens")
 	now := binding("geese")
 	if err := b.Consumer.Client.Get(t.Context(), keyOf(now), now); err != nil {
 		t.Fatal(err)

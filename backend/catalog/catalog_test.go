@@ -185,12 +185,22 @@ func TestSchemas(t *testing.T) {
 }
 
 func TestCheckClaims(t *testing.T) {
+	exported := []kubebindv1alpha2.ExportedResource{{GroupResource: kubebindv1alpha2.GroupResource{Group: "x.org", Resource: "widgets"}}}
+	from := func(group, resource string) []kubebindv1alpha2.PermissionClaim {
+		c := claim("", "secrets", "")
+		c.Selector.References = []kubebindv1alpha2.SelectorReference{{GroupResource: kubebindv1alpha2.GroupResource{Group: group, Resource: resource}}}
+		return []kubebindv1alpha2.PermissionClaim{c}
+	}
 	for name, tc := range map[string]struct {
 		claims []kubebindv1alpha2.PermissionClaim
 		reason string
 	}{
 		"none":                   {nil, ""},
 		"all that can be":        {[]kubebindv1alpha2.PermissionClaim{claim("", "secrets", ""), claim("core", "configmaps", ""), claim("", "serviceaccounts", "")}, ""},
+		"what is exported":       {[]kubebindv1alpha2.PermissionClaim{claim("x.org", "widgets", "")}, ""},
+		"what is not exported":   {[]kubebindv1alpha2.PermissionClaim{claim("x.org", "gadgets", "")}, kubebindv1alpha2.ReasonInvalidPermissionClaim},
+		"by what is exported":    {from("x.org", "widgets"), ""},
+		"by what is not":         {from("x.org", "gadgets"), kubebindv1alpha2.ReasonInvalidPermissionClaim},
 		"pods":                   {[]kubebindv1alpha2.PermissionClaim{claim("", "pods", "")}, kubebindv1alpha2.ReasonInvalidPermissionClaim},
 		"secrets of other group": {[]kubebindv1alpha2.PermissionClaim{claim("x.org", "secrets", "")}, kubebindv1alpha2.ReasonInvalidPermissionClaim},
 		"twice, written in two ways": {
@@ -200,7 +210,7 @@ func TestCheckClaims(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ""
-			if refusal := CheckClaims(tc.claims); refusal != nil {
+			if refusal := CheckClaims(tc.claims, exported); refusal != nil {
 				got = refusal.Reason
 			}
 			if got != tc.reason {

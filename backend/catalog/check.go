@@ -61,16 +61,23 @@ func (t Terms) Schema(r kubebindv1alpha2.ExportedResource, sources Sources) (*ku
 	return bound, nil
 }
 
-// claimable are the resources of the core group whose objects can be shared.
-func claimable() []string { return []string{"configmaps", "secrets", "serviceaccounts"} }
-
-// CheckClaims tells whether all claims can be granted.
-func CheckClaims(claims []kubebindv1alpha2.PermissionClaim) *Refusal {
+// CheckClaims tells whether all claims of an export of these resources can be granted.
+func CheckClaims(claims []kubebindv1alpha2.PermissionClaim, resources []kubebindv1alpha2.ExportedResource) *Refusal {
+	exported := func(gr schema.GroupResource) bool {
+		return slices.ContainsFunc(resources, func(r kubebindv1alpha2.ExportedResource) bool { return r.GroupResource.GroupResource() == gr })
+	}
 	seen := map[schema.GroupResource]bool{}
 	for _, c := range claims {
 		gr := c.GroupResource.GroupResource()
-		if gr.Group != "" || !slices.Contains(claimable(), gr.Resource) {
-			return refuse(kubebindv1alpha2.ReasonInvalidPermissionClaim, "%s cannot be claimed, only %s", gr, strings.Join(claimable(), ", "))
+		core := gr.Group == "" && slices.Contains(kubebindv1alpha2.ClaimableResources(), gr.Resource)
+		if !core && !exported(gr) {
+			return refuse(kubebindv1alpha2.ReasonInvalidPermissionClaim, "%s cannot be claimed, only %s, and what the same export offers",
+				gr, strings.Join(kubebindv1alpha2.ClaimableResources(), ", "))
+		}
+		for _, reference := range c.Selector.References {
+			if from := reference.GroupResource.GroupResource(); !exported(from) {
+				return refuse(kubebindv1alpha2.ReasonInvalidPermissionClaim, "%s cannot be claimed by references from %s, which the same export does not offer", gr, from)
+			}
 		}
 		if seen[gr] {
 			return refuse(kubebindv1alpha2.ReasonDuplicatePermissionClaim, "%s is claimed twice", gr)

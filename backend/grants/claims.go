@@ -11,9 +11,6 @@ import (
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 )
 
-// Claimable lists the resources of Kubernetes itself that can be claimed, all in the core group: surface 1.2.
-func Claimable() []string { return []string{"configmaps", "secrets", "serviceaccounts"} }
-
 // OnClaimed says whether claims give any rights on claimed objects.
 func OnClaimed(claims []kubebindv1alpha2.PermissionClaim) bool { return len(claimRules(claims)) > 0 }
 
@@ -21,7 +18,7 @@ func OnClaimed(claims []kubebindv1alpha2.PermissionClaim) bool { return len(clai
 // these; but no rule can restrict the names of what is created. By labels or references RBAC cannot restrict at all.
 func claimRules(claims []kubebindv1alpha2.PermissionClaim) []rbacv1.PolicyRule {
 	var out []rbacv1.PolicyRule
-	for _, resource := range Claimable() {
+	for _, resource := range kubebindv1alpha2.ClaimableResources() {
 		var names []string
 		wide := false
 		for _, claim := range claims {

@@ -15,15 +15,6 @@ import (
 	"kube-bind.io/kube-bind/konnector/connection"
 )
 
-// claimable are the resources of Kubernetes itself that can be claimed: surface 1.2. Nothing else is looked at, whatever
-// a provider claims.
-func claimable() []runtimeschema.GroupVersionResource {
-	core := runtimeschema.GroupVersion{Version: "v1"}
-	return []runtimeschema.GroupVersionResource{
-		core.WithResource("configmaps"), core.WithResource("secrets"), core.WithResource("serviceaccounts"),
-	}
-}
-
 // consented are the claims of an export that the consumer has not refused, and the resources of those that it has.
 func consented(f Facts) (accepted []kubebindv1alpha2.PermissionClaim, refused []string) {
 	for _, claim := range f.Export.Spec.PermissionClaims {
@@ -52,11 +43,9 @@ func claimsToFollow(f Facts) (out []connection.Claim, known bool) {
 		return nil, f.Export == nil
 	}
 	accepted, _ := consented(f)
-	for _, gvr := range claimable() {
-		claim := connection.Claim{
-			GVR: gvr, Isolation: f.Export.Spec.Isolation,
-			Made: claimsOn(gvr, f.Export.Spec.PermissionClaims), Accepted: claimsOn(gvr, accepted),
-		}
+	for _, claim := range claimable(f) {
+		claim.Isolation = f.Export.Spec.Isolation
+		claim.Made, claim.Accepted = claimsOn(claim.GVR, f.Export.Spec.PermissionClaims), claimsOn(claim.GVR, accepted)
 		if len(claim.Made) == 0 {
 			continue
 		}
@@ -66,6 +55,22 @@ func claimsToFollow(f Facts) (out []connection.Claim, known bool) {
 		out = append(out, claim)
 	}
 	return out, true
+}
+
+// claimable are the resources that can be claimed: those of Kubernetes itself that are claimable, and those of the
+// export that are namespaced on both sides. Nothing else is looked at, whatever a provider claims. Of the export's own,
+// only the provider's objects are shared by claims: the consumer's go up anyway.
+func claimable(f Facts) []connection.Claim {
+	var out []connection.Claim
+	for _, resource := range kubebindv1alpha2.ClaimableResources() {
+		out = append(out, connection.Claim{GVR: runtimeschema.GroupVersionResource{Version: "v1", Resource: resource}})
+	}
+	for _, r := range resourcesToSync(f) {
+		if r.Namespaced {
+			out = append(out, connection.Claim{GVR: r.GVR, ProvidersOnly: true, StatusSubresource: r.StatusSubresource})
+		}
+	}
+	return out
 }
 
 func claimsOn(gvr runtimeschema.GroupVersionResource, claims []kubebindv1alpha2.PermissionClaim) []kubebindv1alpha2.PermissionClaim {

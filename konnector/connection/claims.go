@@ -27,6 +27,9 @@ import (
 type Claim struct {
 	// GVR is the claimed resource.
 	GVR schema.GroupVersionResource
+	// ProvidersOnly says that the consumer's objects are synced in another way, and StatusSubresource that those of the
+	// provider have a status at /status. Both are for exported resources.
+	ProvidersOnly, StatusSubresource bool
 	// Isolation is the export's.
 	Isolation kubebindv1alpha2.Isolation
 	// Made are the export's claims on the resource. They say what the provider lets us see.
@@ -130,14 +133,14 @@ func (c *claimers) start(claim Claim, place types.UID) {
 	r := &claimer{byBinding: map[string]Claim{}}
 	syncer, err := sync.NewClaimSyncer(sync.ClaimOptions{
 		Options: sync.Options{
-			Resource: claim.GVR,
+			Resource: claim.GVR, StatusSubresource: claim.StatusSubresource,
 			Policy:   plan.Policy{ContractNamespace: c.session.Namespace, ConsumerCluster: conn.Cluster},
 			Consumer: conn.Consumer, Provider: c.provider,
 			Recorder: conn.Recorder, Metrics: conn.Metrics, Workers: conn.Workers, Log: c.session.log,
 			Changed: func() { c.announce(r) },
 		},
 		Targets: &namespaces.Namespaced{Map: c.session.namespaces, Isolation: claim.Isolation},
-		Place:   place,
+		Place:   place, ProvidersOnly: claim.ProvidersOnly,
 	})
 	if err != nil {
 		c.session.log.Error(err, "cannot share claimed objects", "resource", claim.GVR.Resource)

@@ -35,6 +35,8 @@ type ClaimOptions struct {
 	Targets ClaimTargets
 	// Place is the UID of the place's ClusterBinding.
 	Place types.UID
+	// ProvidersOnly says that another syncer carries the consumer's objects: of those it knows, none is touched.
+	ProvidersOnly bool
 }
 
 // Terms are what is claimed of a resource.
@@ -64,6 +66,7 @@ type ClaimSyncer struct {
 	*engine
 	targets    ClaimTargets
 	place      types.UID
+	others     bool // another syncer carries the consumer's objects
 	consumer   *informers
 	provider   *informers
 	references *references
@@ -82,7 +85,7 @@ func NewClaimSyncer(o ClaimOptions) (*ClaimSyncer, error) {
 		return nil, err
 	}
 	c := &ClaimSyncer{
-		engine: e, targets: o.Targets, place: o.Place,
+		engine: e, targets: o.Targets, place: o.Place, others: o.ProvidersOnly,
 		terms:    Terms{Selects: func(types.NamespacedName, map[string]string, bool) bool { return false }},
 		followed: [2]sets.Set[types.NamespacedName]{sets.New[types.NamespacedName](), sets.New[types.NamespacedName]()},
 	}

@@ -44,7 +44,7 @@ func (c *ClaimSyncer) reconcile(ctx context.Context, key types.NamespacedName) e
 
 // claim is what is known of an object. A laterError says that it is not enough to plan on.
 func (c *ClaimSyncer) claim(ctx context.Context, key types.NamespacedName) (plan.Claim, error) {
-	in := plan.Claim{Key: key, Policy: c.Policy, Place: c.place}
+	in := plan.Claim{Key: key, Policy: c.Policy, Place: c.place, ProvidersOnly: c.others}
 	terms := c.currentTerms()
 	if !c.references.synced() {
 		return in, &laterError{staleRetry}

@@ -65,6 +65,7 @@ func TestClaims(t *testing.T) {
 			t.Run("by name", func(t *testing.T) { claimByName(t, c) })
 			t.Run("by reference", func(t *testing.T) { claimByReference(t, c) })
 			t.Run("from the provider", func(t *testing.T) { claimFromProvider(t, c) })
+			t.Run("of the exported resource", func(t *testing.T) { claimExported(t, c) })
 		})
 	}
 }
@@ -168,4 +169,28 @@ func claimFromProvider(t *testing.T, c claimable) {
 	c.down(t, credentials, "rotated")
 	expect.Delete(t, c.Provider, core("Secret", c.there("team"), "credentials", ""))
 	expect.Gone(t, c.Consumer, credentials)
+}
+
+// Objects of the exported resource that the provider made come down, with their status; the consumer's go up as ever.
+func claimExported(t *testing.T, c claimable) {
+	given, mine := ranch("team", "given", expect.Set("ranch", "metadata", "labels", "app")), ranch("team", "labelled", expect.Set("ranch", "metadata", "labels", "app"))
+	private := ranch("team", "private")
+	expect.Create(t, c.Consumer, mine)
+	expect.Create(t, c.Provider, at(private, c.there("team")))
+	expect.Create(t, c.Provider, at(given, c.there("team")))
+	expect.ChangeStatus(t, c.Provider, at(given, c.there("team")), expect.Set("fine", "status", "result"))
+	here := expect.Has(t, c.Consumer, given, "fine", "status", "result")
+	if len(here.GetFinalizers()) > 0 || here.GetLabels()[kubebindv1alpha2.OwnerLabel] != kubebindv1alpha2.OwnerProvider {
+		t.Errorf("the consumer has it with finalizers %v and labels %v", here.GetFinalizers(), here.GetLabels())
+	}
+	there := expect.Exists(t, c.Provider, at(mine, c.there("team")))
+	if there.GetLabels()[kubebindv1alpha2.OwnerLabel] != "" {
+		t.Errorf("the consumer's own is labelled %v", there.GetLabels())
+	}
+	expect.Change(t, c.Provider, at(given, c.there("team")), expect.Set("rest", "spec", "intent"))
+	expect.Has(t, c.Consumer, given, "rest", "spec", "intent")
+	stays(t, c.Consumer, private)
+	expect.Delete(t, c.Provider, at(given, c.there("team")))
+	expect.Gone(t, c.Consumer, given)
+	expect.Exists(t, c.Provider, at(mine, c.there("team")))
 }

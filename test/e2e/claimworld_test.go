@@ -57,6 +57,10 @@ spec:
     resource: configmaps
     selector:
       namedResources: [{name: ranch-config}, {name: only-in-team, namespace: team}]
+  - group: wildwest.dev
+    resource: ranches
+    selector:
+      labelSelector: {matchLabels: {app: ranch}}
   - group: ""
     resource: serviceaccounts
     selector:

@@ -75,6 +75,10 @@ type PermissionClaim struct {
 	Selector Selector `json:"selector"`
 }
 
+// ClaimableResources are the resources of Kubernetes itself that can be claimed, all of the core group in version v1:
+// surface 1.2. Beside them an export's claims can be on the resources that it exports.
+func ClaimableResources() []string { return []string{"configmaps", "secrets", "serviceaccounts"} }
+
 // Selector selects objects: those that match any of its parts. An empty selector selects nothing.
 type Selector struct {
 	// labelSelector selects objects by their labels.

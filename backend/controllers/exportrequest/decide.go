@@ -45,7 +45,7 @@ type decision struct {
 // decide answers a request that is not finished. What the request itself gets wrong fails it for good; what the provider
 // could still mend leaves it pending.
 func decide(f facts) decision {
-	if refusal := catalog.CheckClaims(f.request.Spec.PermissionClaims); refusal != nil {
+	if refusal := catalog.CheckClaims(f.request.Spec.PermissionClaims, f.request.Spec.Resources); refusal != nil {
 		claims := refused(kubebindv1alpha2.ConditionPermissionClaim, refusal)
 		d := fail(refusal)
 		d.claims = &claims

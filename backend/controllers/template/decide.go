@@ -14,7 +14,7 @@ import (
 func judge(template *kubebindv1alpha2.APIServiceExportTemplate, sources catalog.Sources, terms catalog.Terms) {
 	_, refusal := terms.Schemas(template.Spec.Resources, sources)
 	set(template, kubebindv1alpha2.ConditionResourcesFound, refusal)
-	set(template, kubebindv1alpha2.ConditionPermissionClaim, catalog.CheckClaims(template.Spec.PermissionClaims))
+	set(template, kubebindv1alpha2.ConditionPermissionClaim, catalog.CheckClaims(template.Spec.PermissionClaims, template.Spec.Resources))
 	kubebindv1alpha2.SetSummary(&template.Status.Conditions)
 }
 

@@ -27,6 +27,9 @@ type Claim struct {
 	Policy Policy
 	// Place is the UID of the place's ClusterBinding, which marks copies in the consumer.
 	Place types.UID
+	// ProvidersOnly says that the resource is synced as well: only what the provider made comes by claims, with its status,
+	// and nothing is handed over.
+	ProvidersOnly bool
 }
 
 // Claimed plans for one object that is, was or could be claimed. Whose it is, is what the owner labels say, see ownerOf;
@@ -59,6 +62,9 @@ func Claimed(in Claim) []Action {
 		return nil
 	}
 	here, there := in.parties()
+	if in.ProvidersOnly {
+		return in.provided(here, there)
+	}
 	switch {
 	case in.Target.State != Ready:
 		if here.present() && here.claimed && !here.copied && !terminating(here.object) {
@@ -82,6 +88,27 @@ func Claimed(in Claim) []Action {
 			"send this one, ask the provider to label or remove theirs.", in.Target.Key, kubebindv1alpha2.OwnerLabel, kubebindv1alpha2.OwnerProvider))
 	}
 	return in.both(from, to)
+}
+
+// provided plans for an object of a resource that is synced as well.
+func (in Claim) provided(here, there party) []Action {
+	switch {
+	case in.Target.State != Ready, here.present() && !here.copied, there.copied, there.elsewhere, !here.present() && !there.present():
+		return nil
+	case !there.present():
+		return in.single(here, there)
+	case !here.present():
+		return in.single(there, here)
+	case !there.claimed:
+		return in.deleteOf(here)
+	case terminating(here.object), terminating(there.object):
+		return nil
+	}
+	plan := in.share(there, here)
+	if status := there.object.Object["status"]; len(plan) == 0 && !equal(here.object.Object["status"], status) {
+		plan = append(plan, patchStatus(here.object, status))
+	}
+	return plan
 }
 
 // party is one side's object and what is known of it.

@@ -58,6 +58,7 @@ type Input struct {
 // Object plans for one object. The first row that fits counts:
 //
 //	consumer                    provider          target   plan
+//	copy of a claimed object    whatever          any      nothing: see Claimed
 //	absent                      ours              any      Delete (an orphan); terminating: wait
 //	absent                      absent, not ours  any      nothing
 //	terminating, not finalized  whatever          any      nothing
@@ -94,6 +95,8 @@ func Object(in Input) []Action {
 	}
 	whose := owner(in.Provider, in.Consumer, in.Policy)
 	switch {
+	case claimedCopy(in.Consumer):
+		return nil
 	case in.Consumer == nil && whose == ours:
 		return deleteCopy(in.Provider)
 	case in.Consumer == nil:
@@ -165,6 +168,11 @@ func reportTarget(consumer *unstructured.Unstructured, target Target) []Action {
 		message = "This object cannot be carried to the provider. Look at the conditions of its APIServiceBinding."
 	}
 	return report(consumer, reason, message)
+}
+
+// claimedCopy says that a consumer object came by a claim. One with our finalizer did not, whatever is written on it.
+func claimedCopy(consumer *unstructured.Unstructured) bool {
+	return consumer != nil && consumer.GetAnnotations()[kubebindv1alpha2.PlaceUIDAnnotation] != "" && !finalized(consumer)
 }
 
 func terminating(o *unstructured.Unstructured) bool {

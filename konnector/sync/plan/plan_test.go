@@ -57,6 +57,10 @@ func TestObject(t *testing.T) {
 		{"new, upstream's copy of another object", object(), copyOf(t, live, ofUpstreamFor("uid-9")), ready(), "Report(OtherCluster)"},
 		{"live, copy taken by another cluster", live, copyOf(t, live, ofOtherCluster(), deleted()), ready(), "Report(OtherCluster)"},
 
+		{"copy of a claimed object", object(copiedDown()), nil, ready(), ""},
+		{"said to be the copy of a claimed object", object(synced(), copiedDown()), copyOf(t, live, deleted()), ready(), ""},
+		{"said to be the copy of a claimed object, terminating", object(synced(), copiedDown(), deleted()), nil, ready(), "RemoveFinalizer"},
+
 		{"new, absent", object(), nil, ready(), "AddFinalizer, Create"},
 		{"new with status, absent", object(status("Old")), nil, ready(), "AddFinalizer, Create"},
 		{"live, absent: deleted under us", live, nil, ready(), "Create"},
@@ -219,7 +223,7 @@ func TestReportsSayWhatToDoAndNotWhoseItIs(t *testing.T) {
 }
 
 func TestKindsHaveNamesAndOneSide(t *testing.T) {
-	for k := AddFinalizer; k <= Report; k++ {
+	for k := AddFinalizer; k <= Prune; k++ {
 		if strings.HasPrefix(k.String(), "Kind(") {
 			t.Errorf("kind %d has no name", k)
 		}

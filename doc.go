@@ -34,6 +34,7 @@
 //	konnector/binding        APIServiceBindings: their conditions and their end
 //	konnector/connection     one provider: its client, its heartbeat, and what runs as long as it is needed
 //	konnector/schema         a bound schema becomes a CRD, and follows changes
+//	konnector/claims         which objects permission claims select; pure
 //	konnector/namespaces     which provider namespace a consumer's is, if it is there yet
 //	konnector/sync           one API's objects: informers on both sides, one queue, at most one write a side
 //	konnector/sync/guard     whether a cache has seen our own last write

@@ -197,7 +197,8 @@ func (c *ClaimSyncer) scopesOf(p place) (main *scope, others []scope) {
 	if anywhere {
 		others = append(others, scope{namespace: wide, name: p.key.Name})
 	}
-	if exactly && !(anywhere && p.where == there) || c.followed[p.where].Has(p.key) {
+	seenAnyway := anywhere && p.where == there
+	if exactly && !seenAnyway || c.followed[p.where].Has(p.key) {
 		others = append(others, scope{namespace: p.key.Namespace, name: p.key.Name})
 	}
 	return main, others

@@ -160,13 +160,13 @@ func (in Claim) parties() (here, there party) {
 
 // ownerOf says which of two objects is the owner's:
 //
-//	consumer's label  provider's label  owner
-//	whatever          provider          the provider: it may take what the consumer lets it claim
-//	provider          consumer          who gives it away: who has no copy loses it; without any copy, the consumer's
-//	else              consumer          the consumer
-//	provider          none              the provider
-//	consumer          none              the consumer
-//	none              none              who does not have the copy; without any copy, unknown
+//	provider's label  consumer's label  owner
+//	provider          whatever          the provider: it may take what the consumer lets it claim
+//	consumer          provider          who gives it away: who has no copy loses it; without any copy, the consumer's
+//	consumer          else              the consumer
+//	none              provider          the provider
+//	none              consumer          the consumer
+//	none              no label either   who does not have the copy; without any copy, unknown
 //
 // What another place put into the consumer is the consumer's as far as this provider is concerned, whatever its label.
 func ownerOf(here, there party) (from, to party, known bool) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -53,8 +52,10 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 		return ctrl.Result{}, err
 	}
-	if gone, err := c.finalize(ctx, binding); gone || err != nil {
-		return ctrl.Result{}, err
+	if binding.DeletionTimestamp == nil {
+		if err := c.patchFinalizers(ctx, binding, controllerutil.AddFinalizer); err != nil {
+			return ctrl.Result{}, err
+		}
 	}
 	conn := c.pool.Use(binding.Name, binding.Spec.KubeconfigSecretRef)
 	if conn == nil {
@@ -63,6 +64,9 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	facts, session, err := c.gather(ctx, binding, conn)
 	if err != nil {
 		return ctrl.Result{}, err
+	}
+	if binding.DeletionTimestamp != nil {
+		return c.unbind(ctx, facts, session)
 	}
 	applyErr := c.applySchemas(ctx, &facts)
 	decision := Decide(facts)
@@ -73,26 +77,12 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		session.Claim(binding.Name, decision.Claims)
 	}
 	statusErr := c.writeStatus(ctx, binding, decision.Status)
-	if session != nil {
+	if session != nil && !removed(facts) {
 		// What the provider is told is only a courtesy: when somebody else writes there too, the next event repairs it.
 		err = ignoreConflict(tellProvider(ctx, session.Writer, facts, decision.Status))
 	}
-	return ctrl.Result{}, errors.Join(applyErr, statusErr, err)
-}
-
-// finalize holds a binding that is being deleted until its CRDs are gone, and with them all objects and their copies.
-// It deletes the CRDs itself: the garbage collector would do so only once the binding is gone, and with it the syncers
-// (W19).
-func (c *Controller) finalize(ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding) (gone bool, err error) {
-	if binding.DeletionTimestamp == nil {
-		return false, c.patchFinalizers(ctx, binding, controllerutil.AddFinalizer)
-	}
-	left, err := c.removeSchemas(ctx, binding)
-	if err != nil || left > 0 {
-		return false, err
-	}
-	c.pool.Drop(binding.Name)
-	return true, client.IgnoreNotFound(c.patchFinalizers(ctx, binding, controllerutil.RemoveFinalizer))
+	result, releaseErr := c.letGo(ctx, facts)
+	return result, errors.Join(applyErr, statusErr, err, releaseErr)
 }
 
 func (c *Controller) patchFinalizers(ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding, change func(client.Object, string) bool) error {
@@ -107,33 +97,9 @@ func (c *Controller) patchFinalizers(ctx context.Context, binding *kubebindv1alp
 	return nil
 }
 
-// removeSchemas deletes the CRDs that a binding brought, and says how many are still there.
-func (c *Controller) removeSchemas(ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding) (left int, err error) {
-	for _, bound := range binding.Status.BoundSchemas {
-		crd, err := get(ctx, c.live, client.ObjectKey{Name: bound.Resource + "." + bound.Group}, &apiextensionsv1.CustomResourceDefinition{})
-		if err != nil {
-			return left, err
-		}
-		if schema.Ours(crd, binding) == nil {
-			continue
-		}
-		left++
-		if crd.DeletionTimestamp != nil {
-			continue
-		}
-		if err := c.client.Delete(ctx, crd, client.Preconditions{UID: &crd.UID}); client.IgnoreNotFound(err) != nil {
-			return left, fmt.Errorf("deleting CustomResourceDefinition %s: %w", crd.Name, err)
-		}
-	}
-	return left, nil
-}
-
 // applySchemas makes the CRDs what they should be. What the API server has against one of them is a fact; other errors
 // are returned as well, to be tried again.
 func (c *Controller) applySchemas(ctx context.Context, f *Facts) error {
-	if f.Binding.DeletionTimestamp != nil {
-		return nil
-	}
 	var errs []error
 	for i := range f.Resources {
 		r := &f.Resources[i]

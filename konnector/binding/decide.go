@@ -154,6 +154,10 @@ func connected(f Facts) kubebindv1alpha2.Condition {
 	switch name := f.Binding.Name; {
 	case f.Secret != nil:
 		return waiting(kubebindv1alpha2.ConditionConnected)
+	case removed(f):
+		return no(kubebindv1alpha2.ReasonConsumerRemoved, kubebindv1alpha2.SeverityError, "The provider has removed this cluster as a consumer, with all "+
+			"that it had there. Objects here are kept, and changes go nowhere. To bind again, ask the provider for a new kubeconfig and put it in Secret %s; "+
+			"to remove the API and its objects, delete this binding.", secretName(f.Binding))
 	case f.Health.Provider != nil && f.Health.Provider.Reason == kubebindv1alpha2.ReasonUnauthorized:
 		return no(f.Health.Provider.Reason, kubebindv1alpha2.SeverityError, "%s", f.Health.Provider.Message)
 	case f.Health.Provider != nil:
@@ -174,6 +178,17 @@ func connected(f Facts) kubebindv1alpha2.Condition {
 		return *c
 	}
 	return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionConnected)
+}
+
+// removed says that the provider has removed this consumer. What was known once stays known, also over a restart, until a
+// heartbeat gets through: the credential goes as well, and then nothing can be asked any more.
+func removed(f Facts) bool {
+	was := kubebindv1alpha2.FindCondition(f.Binding.Status.Conditions, kubebindv1alpha2.ConditionConnected)
+	return f.Health.Removed || was != nil && was.Reason == kubebindv1alpha2.ReasonConsumerRemoved && !f.Health.Beaten
+}
+
+func secretName(binding *kubebindv1alpha2.APIServiceBinding) string {
+	return binding.Spec.KubeconfigSecretRef.Namespace + "/" + binding.Spec.KubeconfigSecretRef.Name
 }
 
 // providerReady says whether schemas and permissions are in place. Before that, watches would only be refused.

@@ -29,6 +29,11 @@ func (c *Controller) gather(ctx context.Context, binding *kubebindv1alpha2.APISe
 		return f, session, nil
 	}
 	var err error
+	if removed(f) {
+		// What is still to be seen of the export is on its way out.
+		f.Resources, err = c.resources(ctx, f, session)
+		return f, session, err
+	}
 	key := client.ObjectKey{Namespace: session.Namespace, Name: binding.Name}
 	if f.Export, err = get(ctx, session.Reader, key, &kubebindv1alpha2.APIServiceExport{}); err != nil {
 		return f, session, err

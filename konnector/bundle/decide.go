@@ -205,12 +205,8 @@ func ownBindings(f Facts) []*kubebindv1alpha2.APIServiceBinding {
 
 // policyValid says whether the bundle's deletion policy is one that is known, or none.
 func policyValid(bundle *kubebindv1alpha2.APIServiceBindingBundle) bool {
-	switch policy, set := bundle.Annotations[kubebindv1alpha2.DeletionPolicyAnnotation]; policy {
-	case kubebindv1alpha2.DeletionPolicyDelete, kubebindv1alpha2.DeletionPolicyOrphan:
-		return true
-	default:
-		return !set
-	}
+	_, valid := kubebindv1alpha2.DeletionPolicy(bundle)
+	return valid
 }
 
 // unlikeBundle are the bindings of the bundle with another deletion policy. What a binding that is being deleted was told

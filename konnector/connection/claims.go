@@ -44,6 +44,8 @@ type Claim struct {
 type ClaimProgress struct {
 	// Running says that there is a syncer, Synced that it knows both sides.
 	Running, Synced bool
+	// TakingBack says that nothing is accepted any more.
+	TakingBack bool
 	// WatchError is what an API server has against its watches.
 	WatchError string
 	// Up counts the consumer's objects that are shared, Down the provider's.
@@ -258,10 +260,11 @@ func (c *claimers) progress(binding string) map[schema.GroupVersionResource]Clai
 	defer c.mu.Unlock()
 	out := map[schema.GroupVersionResource]ClaimProgress{}
 	for gvr, r := range c.running {
-		if _, ok := r.byBinding[binding]; !ok {
+		claim, ok := r.byBinding[binding]
+		if !ok {
 			continue
 		}
-		p := ClaimProgress{Running: true, Synced: r.syncer.Synced(), Problems: r.syncer.Problems()}
+		p := ClaimProgress{Running: true, Synced: r.syncer.Synced(), TakingBack: len(claim.Accepted) == 0, Problems: r.syncer.Problems()}
 		if !p.Synced {
 			p.WatchError = r.syncer.WatchError()
 		}

@@ -28,6 +28,9 @@ const (
 	heartbeatRetryMax = 5 * time.Second
 )
 
+// errPlaceGone says that the credential is good, and the place that it is for is gone.
+var errPlaceGone = errors.New("the provider has removed this consumer: there is no ClusterBinding any more")
+
 // beat writes heartbeats until ctx ends: one per period, and while they fail, or something else says that the provider
 // is away, at growing intervals until one gets through.
 func (s *Session) beat(ctx context.Context) {
@@ -71,12 +74,14 @@ func (s *Session) heartbeat(ctx context.Context) error {
 		s.update(func(h *Health) {
 			h.Heartbeat = &Problem{kubebindv1alpha2.ReasonClusterBindingUpdateFailed, fmt.Sprintf("The heartbeat could not be written: %v", rootCause(err))}
 			h.Provider = away
+			h.Removed = h.Removed || errors.Is(err, errPlaceGone)
 		})
 		return err
 	}
 	wasAway := s.Health().Provider != nil
 	s.update(func(h *Health) {
 		h.Heartbeat, h.Provider, h.Beaten = nil, nil, true
+		h.Removed = binding.DeletionTimestamp != nil
 		h.PrettyName, h.Place = binding.Spec.ProviderPrettyName, binding.UID
 	})
 	if wasAway {
@@ -92,7 +97,11 @@ func (s *Session) writeHeartbeat(ctx context.Context) (*kubebindv1alpha2.Cluster
 	binding := &kubebindv1alpha2.ClusterBinding{}
 	key := client.ObjectKey{Namespace: s.Namespace, Name: kubebindv1alpha2.ClusterBindingName}
 	for {
-		if err := s.live.Get(ctx, key, binding); err != nil {
+		err := s.live.Get(ctx, key, binding)
+		if apierrors.IsNotFound(err) {
+			return nil, errPlaceGone
+		}
+		if err != nil {
 			return nil, fmt.Errorf("reading the ClusterBinding: %w", err)
 		}
 		secretValid, err := s.rotate(ctx, binding)

@@ -54,6 +54,8 @@ type Health struct {
 	Synced bool
 	// Provider is nil unless the provider cannot be reached or does not accept the credential.
 	Provider *Problem
+	// Removed says that the provider has removed this consumer, or is about to.
+	Removed bool
 	// Heartbeat is nil if the last heartbeat was written.
 	Heartbeat *Problem
 	// Beaten says that there has been a heartbeat.
@@ -129,6 +131,12 @@ func (s *Session) Health() Health {
 // Sync makes exactly these resources sync for a binding; others of the same binding stop. It does not wait.
 func (s *Session) Sync(binding string, resources []Resource) { s.syncers.set(binding, resources) }
 
+// Halt stops all that syncs or shares for a binding, and says whether nothing of it writes any more.
+func (s *Session) Halt(binding string) bool {
+	s.claims.set(binding, nil, s.Health().Place)
+	return s.syncers.halt(binding)
+}
+
 // Claim makes exactly these claims those of a binding: see Claim. It does not wait. Before the first heartbeat it does
 // nothing.
 func (s *Session) Claim(binding string, claims []Claim) {
@@ -196,6 +204,7 @@ func (s *Session) handle(ctx context.Context) (synced []toolscache.InformerSynce
 		{&kubebindv1alpha2.APIServiceExportRequest{}, announce},
 		{&kubebindv1alpha2.BoundSchema{}, announce},
 		{&kubebindv1alpha2.APIServiceNamespace{}, s.namespaces.APIServiceNamespaceHandler()},
+		{&kubebindv1alpha2.ClusterBinding{}, s.placeHandler()},
 	} {
 		informer, err := s.cache.GetInformer(ctx, follow.object, cache.BlockUntilSynced(false))
 		if err != nil {
@@ -224,6 +233,21 @@ func (s *Session) handle(ctx context.Context) (synced []toolscache.InformerSynce
 	return append(synced, registration.HasSynced), forget, nil
 }
 
+// placeHandler sees whether the provider removes this consumer. A watch tells in time: after that the credential is gone,
+// and nobody can be asked.
+func (s *Session) placeHandler() toolscache.ResourceEventHandler {
+	set := func(o any) {
+		if b, ok := o.(*kubebindv1alpha2.ClusterBinding); ok && b.Name == kubebindv1alpha2.ClusterBindingName {
+			s.update(func(h *Health) { h.Removed = b.DeletionTimestamp != nil })
+		}
+	}
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    set,
+		UpdateFunc: func(_, o any) { set(o) },
+		DeleteFunc: func(any) { s.update(func(h *Health) { h.Removed = true }) },
+	}
+}
+
 // update changes the health and tells the bindings if that makes a difference.
 func (s *Session) update(change func(*Health)) {
 	s.mu.Lock()
@@ -245,7 +269,7 @@ func (s *Session) update(change func(*Health)) {
 
 func (h Health) equal(o Health) bool {
 	same := func(a, b *Problem) bool { return a == b || a != nil && b != nil && *a == *b }
-	return h.Synced == o.Synced && h.Beaten == o.Beaten && h.PrettyName == o.PrettyName && h.Place == o.Place &&
+	return h.Synced == o.Synced && h.Removed == o.Removed && h.Beaten == o.Beaten && h.PrettyName == o.PrettyName && h.Place == o.Place &&
 		same(h.Provider, o.Provider) && same(h.Heartbeat, o.Heartbeat)
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	gosync "sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -31,12 +32,15 @@ type Resource struct {
 	ClusterWide bool
 	// Withdrawn says that the export is gone: objects stay, and can be deleted.
 	Withdrawn bool
+	// Orphan leaves copies behind when their objects are deleted.
+	Orphan bool
 }
 
 // Progress is how the syncers of one binding are doing.
 type Progress struct {
-	// Running is the number of syncers, Synced that of those that know both sides.
-	Running, Synced int
+	// Running is the number of syncers, Synced that of those that know both sides, Orphaning that of those that leave copies
+	// behind and whose predecessors, which did not, have stopped.
+	Running, Synced, Orphaning int
 	// WatchError is what an API server has against the watch of one that is not synced.
 	WatchError string
 	// Problems counts objects that are not in sync, by reason.
@@ -53,7 +57,9 @@ type syncers struct {
 	mu      gosync.Mutex
 	ctx     context.Context //nolint:containedctx // The life of the syncers, which outlives every Reconcile. Nil: not open.
 	running map[schema.GroupVersionResource]*running
-	done    gosync.WaitGroup
+	// ending are those that were told to stop and may still write, by binding.
+	ending map[string][]*running
+	done   gosync.WaitGroup
 }
 
 type running struct {
@@ -61,11 +67,12 @@ type running struct {
 	binding  string
 	syncer   *sync.Syncer
 	stop     context.CancelFunc
-	stopped  chan struct{}
+	// began is closed when predecessors have stopped, stopped when this one has.
+	began, stopped chan struct{}
 }
 
 func newSyncers(s *Session, provider dynamic.Interface) *syncers {
-	return &syncers{session: s, provider: provider, running: map[schema.GroupVersionResource]*running{}}
+	return &syncers{session: s, provider: provider, running: map[schema.GroupVersionResource]*running{}, ending: map[string][]*running{}}
 }
 
 func (s *syncers) open(ctx context.Context) {
@@ -99,8 +106,7 @@ func (s *syncers) set(binding string, resources []Resource) {
 	}
 	for gvr, r := range s.running {
 		if want, ok := desired[gvr]; r.binding == binding && (!ok || want != r.resource) {
-			r.stop()
-			delete(s.running, gvr)
+			s.end(gvr, r)
 			// A successor on the same resource must not start before its predecessor's last write.
 			if ok {
 				s.start(binding, want, r.stopped)
@@ -114,6 +120,35 @@ func (s *syncers) set(binding string, resources []Resource) {
 	}
 }
 
+func (s *syncers) end(gvr schema.GroupVersionResource, r *running) {
+	r.stop()
+	delete(s.running, gvr)
+	s.ending[r.binding] = append(slices.DeleteFunc(s.ending[r.binding], hasStopped), r)
+}
+
+func hasStopped(r *running) bool { return isClosed(r.stopped) }
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// halt stops all that runs for a binding, and says whether it has stopped.
+func (s *syncers) halt(binding string) bool {
+	s.set(binding, nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := slices.DeleteFunc(s.ending[binding], hasStopped)
+	if s.ending[binding] = left; len(left) == 0 {
+		delete(s.ending, binding)
+	}
+	return len(left) == 0
+}
+
 func (s *syncers) drop(binding string) { s.set(binding, nil) }
 
 // start runs a syncer once predecessor is closed, if there is one.
@@ -124,13 +159,14 @@ func (s *syncers) start(binding string, resource Resource, predecessor <-chan st
 		return
 	}
 	ctx, stop := context.WithCancel(s.ctx)
-	r := &running{resource: resource, binding: binding, syncer: syncer, stop: stop, stopped: make(chan struct{})}
+	r := &running{resource: resource, binding: binding, syncer: syncer, stop: stop, began: make(chan struct{}), stopped: make(chan struct{})}
 	s.running[resource.GVR] = r
 	s.done.Go(func() {
 		defer close(r.stopped)
 		if predecessor != nil {
 			<-predecessor
 		}
+		close(r.began)
 		if err := syncer.Run(ctx); err != nil && ctx.Err() == nil {
 			s.session.log.Error(err, "syncer stopped", "resource", resource.GVR.Resource)
 		}
@@ -146,7 +182,7 @@ func (s *syncers) new(binding string, r Resource) (*sync.Syncer, error) {
 	return sync.New(sync.Options{
 		Resource:          r.GVR,
 		StatusSubresource: r.StatusSubresource,
-		Policy:            plan.Policy{ContractNamespace: s.session.Namespace, ConsumerCluster: c.Cluster},
+		Policy:            plan.Policy{ContractNamespace: s.session.Namespace, ConsumerCluster: c.Cluster, Orphan: r.Orphan},
 		Consumer:          c.Consumer,
 		Provider:          s.provider,
 		Targets:           targets,
@@ -205,6 +241,9 @@ func (s *syncers) progress(binding string) Progress {
 			continue
 		}
 		out.Running++
+		if r.resource.Orphan && isClosed(r.began) {
+			out.Orphaning++
+		}
 		if r.syncer.Synced() {
 			out.Synced++
 		} else {

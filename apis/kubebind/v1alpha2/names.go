@@ -56,6 +56,10 @@ const (
 	DeletionPolicyDelete = "Delete"
 	// DeletionPolicyOrphan leaves the copies as they are.
 	DeletionPolicyOrphan = "Orphan"
+	// OrphanedAnnotation with the value "true", on a copy, says that it was left behind by an unbinding with
+	// DeletionPolicyOrphan: it is not deleted for want of a consumer object. A consumer object of its name takes it over.
+	// Not known upstream.
+	OrphanedAnnotation = "kube-bind.io/orphaned"
 	// ForceUnbindAnnotation with the value "true", on an APIServiceBinding that is being deleted, ends the wait for a
 	// provider that does not answer: what it holds stays there. Not known upstream.
 	ForceUnbindAnnotation = "kube-bind.io/force-unbind"

@@ -39,8 +39,8 @@ const (
 	ConditionInformersSynced = "InformersSynced"
 	// ConditionHeartbeating, on an APIServiceBinding, says whether the konnector gets its heartbeat to the provider.
 	ConditionHeartbeating = "Heartbeating"
-	// ConditionDraining, on an APIServiceBinding or an APIServiceBindingBundle that is being deleted, says what its end
-	// still waits for. It is for information, and no part of Ready. Not known upstream.
+	// ConditionDraining, on an APIServiceBinding or an APIServiceBindingBundle that is being deleted, is True and says what
+	// its end still waits for. A binding that drains is not ready. Not known upstream.
 	ConditionDraining = "Draining"
 	// ConditionSynced, on an APIServiceBindingBundle, says whether there is exactly one binding of the bundle for each
 	// export of the provider.
@@ -169,6 +169,8 @@ const (
 const (
 	// ReasonAPIServiceExportNotFound means that the provider has no export of the binding's name for this consumer.
 	ReasonAPIServiceExportNotFound = "APIServiceExportNotFound"
+	// ReasonConsumerRemoved means that the provider has removed this consumer. What the consumer has is kept.
+	ReasonConsumerRemoved = "ConsumerRemoved"
 	// ReasonAPIServiceExportFailed means that the request for the export failed; the message is the provider's.
 	ReasonAPIServiceExportFailed = "APIServiceExportFailed"
 )
@@ -218,9 +220,16 @@ const (
 	// ReasonExportsWithdrawn means that the provider has withdrawn exports whose objects are still here, and that the bundle
 	// does not say whether to unbind them. The bindings are kept.
 	ReasonExportsWithdrawn = "ExportsWithdrawn"
+)
+
+// Reasons of the Draining condition of a binding or a bundle.
+const (
 	// ReasonInvalidDeletionPolicy means that the annotation kube-bind.io/deletion-policy has a value that is not known.
 	// Nothing is unbound before that is put right.
 	ReasonInvalidDeletionPolicy = "InvalidDeletionPolicy"
-	// ReasonUnbinding means that bindings are on their way out: the message names them.
+	// ReasonUnbinding means that bindings or objects are on their way out: the message says how many are left.
 	ReasonUnbinding = "Unbinding"
+	// ReasonUnbindingBlocked means that the way out needs the provider, which cannot be reached; the message says how to do
+	// without.
+	ReasonUnbindingBlocked = "UnbindingBlocked"
 )

@@ -31,7 +31,8 @@ const (
 	RemoveFinalizer
 	// Report writes nothing: it tells the owner of the consumer object why nothing is done.
 	Report
-	// Mark changes the owner label of a claimed object, and takes the marks of a copy from it: JSON merge patch.
+	// Mark changes the owner label of a claimed object, and takes the marks of a copy from it; or it marks a copy as left
+	// behind, or takes that back: JSON merge patch.
 	Mark
 	// Prune removes from the copy of a claimed object what its owner does not have: JSON patch.
 	Prune
@@ -172,6 +173,16 @@ func deleteCopy(provider *unstructured.Unstructured) []Action {
 		return nil
 	}
 	return []Action{{Kind: Delete, Key: keyOf(provider), UID: provider.GetUID()}}
+}
+
+// markLeftBehind sets the mark of copies that outlive their consumer object; nil removes it.
+func markLeftBehind(provider *unstructured.Unstructured, value any) Action {
+	return Action{
+		Kind: Mark, Key: keyOf(provider), UID: provider.GetUID(),
+		Patch: marshal(map[string]any{"metadata": map[string]any{
+			"uid": provider.GetUID(), "annotations": map[string]any{kubebindv1alpha2.OrphanedAnnotation: value},
+		}}),
+	}
 }
 
 // patchStatus uses "add" to set, which replaces what is there: the patch holds whatever the consumer object has by now.

@@ -19,6 +19,8 @@ type Policy struct {
 	ContractNamespace string
 	// ConsumerCluster is the UID of the consumer cluster.
 	ConsumerCluster types.UID
+	// Orphan leaves copies behind: one whose consumer object goes is marked, not deleted. See OrphanedAnnotation.
+	Orphan bool
 }
 
 // TargetState says whether an object has a place to go to.
@@ -59,10 +61,12 @@ type Input struct {
 //
 //	consumer                    provider          target   plan
 //	copy of a claimed object    whatever          any      nothing: see Claimed
-//	absent                      ours              any      Delete (an orphan); terminating: wait
+//	absent                      left behind       any      nothing
+//	absent                      ours              any      Delete (an orphan); terminating: wait; Orphan: nothing
 //	absent                      absent, not ours  any      nothing
 //	terminating, not finalized  whatever          any      nothing
-//	terminating                 ours              any      Delete; terminating: wait
+//	terminating                 ours              any      Delete; terminating: wait; Orphan: Mark as left behind
+//	terminating                 left behind       any      Delete; terminating: wait; Orphan: RemoveFinalizer
 //	terminating                 absent, not ours  Pending  Report; wait
 //	terminating                 absent, not ours  else     RemoveFinalizer
 //	live                        whatever          Pending  Report
@@ -70,6 +74,7 @@ type Input struct {
 //	live                        not ours          Ready    Report
 //	live                        absent            Ready    AddFinalizer*, Create
 //	live                        ours, terminating Ready    AddFinalizer*; wait
+//	live                        left behind       Ready    AddFinalizer*, Mark: taken over; Orphan: as ours
 //	live                        ours, differs     Ready    AddFinalizer*, Apply; PatchStatus**
 //	live                        ours, in sync     Ready    AddFinalizer*; PatchStatus**
 //
@@ -97,6 +102,8 @@ func Object(in Input) []Action {
 	switch {
 	case claimedCopy(in.Consumer):
 		return nil
+	case in.Consumer == nil && whose == ours && (in.Policy.Orphan || leftBehind(in.Provider)):
+		return nil
 	case in.Consumer == nil && whose == ours:
 		return deleteCopy(in.Provider)
 	case in.Consumer == nil:
@@ -122,8 +129,10 @@ func release(in Input, whose ownership) []Action {
 	switch {
 	case !finalized(in.Consumer):
 		return nil
-	case whose == ours:
+	case whose == ours && !in.Policy.Orphan:
 		return deleteCopy(in.Provider)
+	case whose == ours && !leftBehind(in.Provider):
+		return []Action{markLeftBehind(in.Provider, "true")}
 	case in.Target.State == Pending:
 		return reportTarget(in.Consumer, in.Target)
 	}
@@ -142,6 +151,9 @@ func carry(in Input) []Action {
 	if terminating(in.Provider) {
 		return plan
 	}
+	if leftBehind(in.Provider) && !in.Policy.Orphan {
+		return append(plan, markLeftBehind(in.Provider, nil))
+	}
 	if want := content(in); !inSync(in.Provider, want) {
 		plan = append(plan, apply(in.Provider, want, sameHash(in.Provider, want)))
 	}
@@ -150,6 +162,11 @@ func carry(in Input) []Action {
 		plan = append(plan, patchStatus(in.Consumer, status))
 	}
 	return plan
+}
+
+// leftBehind says that a copy was to outlive its consumer object.
+func leftBehind(provider *unstructured.Unstructured) bool {
+	return provider.GetAnnotations()[kubebindv1alpha2.OrphanedAnnotation] == "true"
 }
 
 func reportTarget(consumer *unstructured.Unstructured, target Target) []Action {

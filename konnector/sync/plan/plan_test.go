@@ -95,6 +95,35 @@ func TestObject(t *testing.T) {
 	}
 }
 
+// With DeletionPolicyOrphan copies outlive their objects, and are there to be taken over.
+func TestOrphaning(t *testing.T) {
+	live, dying := object(synced()), object(synced(), deleted())
+	behind := annotation(kubebindv1alpha2.OrphanedAnnotation, "true")
+	for name, tc := range map[string]struct {
+		consumer, provider *unstructured.Unstructured
+		orphan             bool
+		want               string
+	}{
+		"live":                       {live, copyOf(t, live), true, ""},
+		"live, differs":              {object(synced(), with("blue", "spec", "colour")), copyOf(t, live), true, "Apply"},
+		"terminating":                {dying, copyOf(t, live), true, "Mark"},
+		"terminating, marked":        {dying, copyOf(t, live, behind), true, "RemoveFinalizer"},
+		"gone":                       {nil, copyOf(t, live), true, ""},
+		"left behind":                {nil, copyOf(t, live, behind), false, ""},
+		"left behind, there again":   {object(), copyOf(t, live, behind), false, "AddFinalizer, Mark"},
+		"left behind, deleted again": {dying, copyOf(t, live, behind), false, "Delete"},
+		"somebody else's":            {dying, copyOf(t, live, ofOtherCluster()), true, "RemoveFinalizer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := policy()
+			p.Orphan = tc.orphan
+			if got := line(Object(Input{Consumer: tc.consumer, Provider: tc.provider, Target: ready(), Policy: p})); got != tc.want {
+				t.Errorf("plan is\n  %s, want\n  %s", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestOwner(t *testing.T) {
 	marked := func(changes ...change) *unstructured.Unstructured { return copyOf(t, object(), changes...) }
 	tests := []struct {

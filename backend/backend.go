@@ -144,6 +144,6 @@ func register(mgr mcmanager.Manager, tenancy providers.Tenancy, opts Options) er
 		exportrequest.Register(mgr, terms),
 		export.Register(mgr, opts.SchemaSyncInterval),
 		namespace.Register(mgr, opts.Isolation, opts.NamespacePrefix),
-		clusterbinding.Register(mgr, tenancy),
+		clusterbinding.Register(mgr, tenancy, clusterbinding.Silence{Timeout: opts.ConsumerTimeout, RemoveAfter: opts.RemoveSilentConsumersAfter}),
 	)
 }

@@ -65,6 +65,13 @@ type Options struct {
 	// Default: 5m.
 	SchemaSyncInterval time.Duration
 
+	// ConsumerTimeout is after how long without a heartbeat a consumer is marked unhealthy. Default: 0, which is twice the
+	// interval of its heartbeats.
+	ConsumerTimeout time.Duration
+	// RemoveSilentConsumersAfter is after how long without a heartbeat a consumer is removed, with all that it has.
+	// Default: 0, which is never.
+	RemoveSilentConsumersAfter time.Duration
+
 	// InstallCRDs creates and updates kube-bind's own CRDs at start. Default: true.
 	InstallCRDs bool
 	// MetricsAddress serves /metrics. Default: "0", which is off.
@@ -120,6 +127,9 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.Provider, "multicluster-runtime-provider", o.Provider, "Kind of control plane: "+list(kinds())+".")
 	fs.StringVar(&o.SchemaSource, "schema-source", o.SchemaSource, "Where exported schemas come from: "+list(schemaSources())+".")
 	fs.DurationVar(&o.SchemaSyncInterval, "schema-sync-interval", o.SchemaSyncInterval, "How often exports are compared with their source even if no event came; at least 10s.")
+	fs.DurationVar(&o.ConsumerTimeout, "consumer-timeout", o.ConsumerTimeout, "After how long without a heartbeat a consumer is marked unhealthy. 0: twice the interval of its heartbeats.")
+	fs.DurationVar(&o.RemoveSilentConsumersAfter, "remove-silent-consumers-after", o.RemoveSilentConsumersAfter,
+		"After how long without a heartbeat a consumer is removed, with all that it has at the provider; at least 1h and --consumer-timeout. 0: never.")
 	fs.BoolVar(&o.InstallCRDs, "install-crds", o.InstallCRDs, "Create and update kube-bind's own CRDs at start.")
 	fs.StringVar(&o.MetricsAddress, "metrics-address", o.MetricsAddress, "Address for /metrics; 0 is off.")
 	fs.StringVar(&o.HealthAddress, "health-address", o.HealthAddress, "Address for /healthz and /readyz; 0 is off.")

@@ -17,6 +17,8 @@ import (
 )
 
 const (
+	// minSilence keeps a short outage from being the end of a consumer.
+	minSilence = time.Hour
 	// minSchemaSyncInterval keeps the safety net from being the load.
 	minSchemaSyncInterval = 10 * time.Second
 	// maxPrefix leaves room for 13 characters of an identity's hash, a dash, and a name of some use.
@@ -37,7 +39,7 @@ func (o *Options) Validate() error {
 		validExternalAddress(o.ExternalAddress),
 		o.validExternalCA(),
 		validServerName(o.ExternalServerName),
-		o.validSyncInterval(),
+		o.validSyncInterval(), o.validSilence(),
 		validAddress("metrics-address", o.MetricsAddress),
 		validAddress("health-address", o.HealthAddress),
 		o.validLease(),
@@ -101,6 +103,16 @@ func validServerName(name string) error {
 func (o *Options) validSyncInterval() error {
 	if o.SchemaSyncInterval < minSchemaSyncInterval {
 		return fmt.Errorf("--schema-sync-interval=%s: must be at least %s", o.SchemaSyncInterval, minSchemaSyncInterval)
+	}
+	return nil
+}
+
+func (o *Options) validSilence() error {
+	switch {
+	case o.ConsumerTimeout < 0:
+		return fmt.Errorf("--consumer-timeout=%s: must not be negative", o.ConsumerTimeout)
+	case o.RemoveSilentConsumersAfter != 0 && o.RemoveSilentConsumersAfter < max(minSilence, o.ConsumerTimeout):
+		return fmt.Errorf("--remove-silent-consumers-after=%s: must be 0, which is never, or at least %s and --consumer-timeout", o.RemoveSilentConsumersAfter, minSilence)
 	}
 	return nil
 }

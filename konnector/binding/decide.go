@@ -152,12 +152,12 @@ func connected(f Facts) kubebindv1alpha2.Condition {
 		return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionConnected, reason, severity, fmt.Sprintf(format, args...))
 	}
 	switch name := f.Binding.Name; {
-	case f.Secret != nil:
-		return waiting(kubebindv1alpha2.ConditionConnected)
 	case removed(f):
 		return no(kubebindv1alpha2.ReasonConsumerRemoved, kubebindv1alpha2.SeverityError, "The provider has removed this cluster as a consumer, with all "+
 			"that it had there. Objects here are kept, and changes go nowhere. To bind again, ask the provider for a new kubeconfig and put it in Secret %s; "+
 			"to remove the API and its objects, delete this binding.", secretName(f.Binding))
+	case f.Secret != nil:
+		return waiting(kubebindv1alpha2.ConditionConnected)
 	case f.Health.Provider != nil && f.Health.Provider.Reason == kubebindv1alpha2.ReasonUnauthorized:
 		return no(f.Health.Provider.Reason, kubebindv1alpha2.SeverityError, "%s", f.Health.Provider.Message)
 	case f.Health.Provider != nil:

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -17,8 +18,8 @@ import (
 	"kube-bind.io/kube-bind/providers/credential"
 )
 
-// meta of an object of the place. By the label the backend's caches see it.
-func meta(namespace, name string) metav1.ObjectMeta {
+// placeMeta is that of an object of the place. By the label the backend's caches see it.
+func placeMeta(namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Namespace: namespace,
 		Name:      name,
@@ -41,12 +42,13 @@ func relabel(obj metav1.Object) bool {
 }
 
 func (p *Provider) ensureClusterBinding(ctx context.Context, namespace string, consumer providers.Consumer) (*kubebindv1alpha2.ClusterBinding, error) {
-	want := &kubebindv1alpha2.ClusterBinding{ObjectMeta: meta(namespace, kubebindv1alpha2.ClusterBindingName)}
+	want := &kubebindv1alpha2.ClusterBinding{ObjectMeta: placeMeta(namespace, kubebindv1alpha2.ClusterBindingName)}
 	want.Annotations = map[string]string{
 		kubebindv1alpha2.IdentityAnnotation:          consumer.Identity,
 		kubebindv1alpha2.AuthorAnnotation:            consumer.Author,
 		kubebindv1alpha2.ClusterPrettyNameAnnotation: consumer.PrettyName,
 	}
+	want.Finalizers = []string{kubebindv1alpha2.PlaceFinalizer}
 	want.Spec.ProviderPrettyName = p.opts.PrettyName
 	want.Spec.KubeconfigSecretRef = kubebindv1alpha2.LocalSecretKeyRef{
 		Name: kubebindv1alpha2.KubeconfigSecretName,
@@ -54,6 +56,9 @@ func (p *Provider) ensureClusterBinding(ctx context.Context, namespace string, c
 	}
 	return ensure(ctx, p, want, func(have *kubebindv1alpha2.ClusterBinding) (bool, error) {
 		changed := relabel(have)
+		if !slices.Contains(have.Finalizers, kubebindv1alpha2.PlaceFinalizer) && have.DeletionTimestamp.IsZero() {
+			have.Finalizers, changed = append(have.Finalizers, kubebindv1alpha2.PlaceFinalizer), true
+		}
 		if have.Spec.ProviderPrettyName != want.Spec.ProviderPrettyName {
 			have.Spec.ProviderPrettyName, changed = want.Spec.ProviderPrettyName, true
 		}
@@ -63,11 +68,11 @@ func (p *Provider) ensureClusterBinding(ctx context.Context, namespace string, c
 
 // ensureRights makes the ServiceAccount and what it may do in the contract namespace.
 func (p *Provider) ensureRights(ctx context.Context, namespace string) error {
-	account := &corev1.ServiceAccount{ObjectMeta: meta(namespace, kubebindv1alpha2.BinderName)}
+	account := &corev1.ServiceAccount{ObjectMeta: placeMeta(namespace, kubebindv1alpha2.BinderName)}
 	if _, err := ensure(ctx, p, account, func(have *corev1.ServiceAccount) (bool, error) { return relabel(have), nil }); err != nil {
 		return fmt.Errorf("making the ServiceAccount: %w", err)
 	}
-	role := &rbacv1.Role{ObjectMeta: meta(namespace, kubebindv1alpha2.BinderName), Rules: binderRules(namespace)}
+	role := &rbacv1.Role{ObjectMeta: placeMeta(namespace, kubebindv1alpha2.BinderName), Rules: binderRules(namespace)}
 	_, err := ensure(ctx, p, role, func(have *rbacv1.Role) (bool, error) {
 		changed := relabel(have)
 		if !equality.Semantic.DeepEqual(have.Rules, role.Rules) {
@@ -84,7 +89,7 @@ func (p *Provider) ensureRights(ctx context.Context, namespace string) error {
 // ensureRoleBinding replaces a binding to another role: the reference is immutable.
 func (p *Provider) ensureRoleBinding(ctx context.Context, namespace string) error {
 	want := &rbacv1.RoleBinding{
-		ObjectMeta: meta(namespace, kubebindv1alpha2.BinderName),
+		ObjectMeta: placeMeta(namespace, kubebindv1alpha2.BinderName),
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: kubebindv1alpha2.BinderName}},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: kubebindv1alpha2.BinderName},
 	}
@@ -130,7 +135,7 @@ func binderRules(namespace string) []rbacv1.PolicyRule {
 
 // ensureToken returns the ServiceAccount's token, or a NotReadyError until the token controller has made one.
 func (p *Provider) ensureToken(ctx context.Context, namespace string) (string, error) {
-	want := &corev1.Secret{ObjectMeta: meta(namespace, kubebindv1alpha2.BinderName), Type: corev1.SecretTypeServiceAccountToken}
+	want := &corev1.Secret{ObjectMeta: placeMeta(namespace, kubebindv1alpha2.BinderName), Type: corev1.SecretTypeServiceAccountToken}
 	want.Annotations = map[string]string{corev1.ServiceAccountNameKey: kubebindv1alpha2.BinderName}
 	secret, err := ensure(ctx, p, want, func(have *corev1.Secret) (bool, error) {
 		if have.Type != want.Type || have.Annotations[corev1.ServiceAccountNameKey] != kubebindv1alpha2.BinderName {
@@ -155,7 +160,7 @@ func (p *Provider) ensureKubeconfig(ctx context.Context, namespace string, ref k
 	if err != nil {
 		return nil, err
 	}
-	want := &corev1.Secret{ObjectMeta: meta(namespace, ref.Name), Data: map[string][]byte{ref.Key: kubeconfig}}
+	want := &corev1.Secret{ObjectMeta: placeMeta(namespace, ref.Name), Data: map[string][]byte{ref.Key: kubeconfig}}
 	_, err = ensure(ctx, p, want, func(have *corev1.Secret) (bool, error) {
 		changed := relabel(have)
 		if !bytes.Equal(have.Data[ref.Key], kubeconfig) {

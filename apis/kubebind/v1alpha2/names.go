@@ -94,6 +94,8 @@ const (
 	BindingFinalizer = "kube-bind.io/unbind"
 	// BundleFinalizer is on every APIServiceBindingBundle, until its bindings are gone. Not known upstream.
 	BundleFinalizer = "kube-bind.io/unbind-bundle"
+	// PlaceFinalizer is on every ClusterBinding, until all that its consumer had at the provider is gone. Not known upstream.
+	PlaceFinalizer = "kube-bind.io/place"
 	// FieldManager is the field manager of everything that kube-bind applies.
 	FieldManager = "kube-bind.io"
 )

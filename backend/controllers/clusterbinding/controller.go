@@ -12,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
@@ -20,14 +21,22 @@ import (
 	"kube-bind.io/kube-bind/providers"
 )
 
+// Silence says what becomes of consumers that do not report.
+type Silence struct {
+	// Timeout is after how long without a heartbeat a consumer is taken for gone. 0 is twice the interval that it names.
+	Timeout time.Duration
+	// RemoveAfter is after how long it is removed, with all that it has here. 0 is never.
+	RemoveAfter time.Duration
+}
+
 // Register adds the controller to the manager.
 //
-// +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings/status,verbs=get;patch;update
 // +kubebuilder:rbac:groups="",resources=secrets;serviceaccounts,verbs=get;list;watch
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch
-func Register(mgr mcmanager.Manager, tenancy providers.Tenancy) error {
-	r := &reconciler{tenancy: tenancy, now: time.Now}
+func Register(mgr mcmanager.Manager, tenancy providers.Tenancy, silence Silence) error {
+	r := &reconciler{tenancy: tenancy, silence: silence, now: time.Now}
 	c := loop.Controller[*kubebindv1alpha2.ClusterBinding]{
 		Name:      "clusterbinding",
 		Reconcile: r.reconcile,
@@ -43,15 +52,21 @@ func Register(mgr mcmanager.Manager, tenancy providers.Tenancy) error {
 
 type reconciler struct {
 	tenancy providers.Tenancy
+	silence Silence
 	now     func() time.Time
 }
 
 func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, binding *kubebindv1alpha2.ClusterBinding) (time.Duration, error) {
 	if !binding.DeletionTimestamp.IsZero() {
-		return 0, nil
+		return r.remove(ctx, scope, binding)
 	}
-	condition, again := health(&binding.Status, r.now())
+	condition, again := health(&binding.Status, r.now(), r.silence.Timeout)
 	report(binding, condition)
+	gone, left := r.silence.tooLong(binding, r.now())
+	if gone {
+		return 0, giveUp(ctx, scope, binding, r.silence.RemoveAfter)
+	}
+	again = sooner(again, left)
 	_, err := r.tenancy.Repair(ctx, providers.Place{Cluster: scope.Cluster, Namespace: binding.Namespace})
 	if notReady, ok := errors.AsType[*providers.NotReadyError](err); ok {
 		return notReady.RetryAfter, nil
@@ -63,6 +78,31 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, binding *k
 		return 0, fmt.Errorf("repairing the place: %w", err)
 	}
 	return again, nil
+}
+
+// remove takes everything away that the consumer has here. The ClusterBinding is the last of it.
+func (r *reconciler) remove(ctx context.Context, scope loop.Scope, binding *kubebindv1alpha2.ClusterBinding) (time.Duration, error) {
+	report(binding, unhealthy(kubebindv1alpha2.ReasonConsumerRemoved, kubebindv1alpha2.SeverityInfo, "the consumer is being removed, with all that it has here"))
+	err := r.tenancy.Remove(ctx, providers.Place{Cluster: scope.Cluster, Namespace: binding.Namespace})
+	if notReady, ok := errors.AsType[*providers.NotReadyError](err); ok {
+		return notReady.RetryAfter, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("removing the place: %w", err)
+	}
+	return 0, nil
+}
+
+// giveUp deletes the ClusterBinding of a consumer that has been silent for too long. What the server says counts, not the
+// cache: with it goes all that the consumer has here.
+func giveUp(ctx context.Context, scope loop.Scope, binding *kubebindv1alpha2.ClusterBinding, after time.Duration) error {
+	ctrl.LoggerFrom(ctx).Info("removing a consumer that has not reported for too long", "lastHeartbeat", binding.Status.LastHeartbeatTime, "after", after)
+	uid, version := binding.UID, binding.ResourceVersion
+	err := scope.Delete(ctx, binding, client.Preconditions{UID: &uid, ResourceVersion: &version})
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("removing a silent consumer: %w", err)
+	}
+	return nil
 }
 
 func showError(binding *kubebindv1alpha2.ClusterBinding, reason, message string) {

@@ -16,8 +16,9 @@ const (
 	drift = 10 * time.Second
 )
 
-// health judges the heartbeats of a consumer, and says when to look again; 0 when only a heartbeat changes anything.
-func health(status *kubebindv1alpha2.ClusterBindingStatus, now time.Time) (kubebindv1alpha2.Condition, time.Duration) {
+// health judges the heartbeats of a consumer, and says when to look again; 0 when only a heartbeat changes anything. A
+// timeout of 0 is that of patience; less than that is never taken.
+func health(status *kubebindv1alpha2.ClusterBindingStatus, now time.Time, timeout time.Duration) (kubebindv1alpha2.Condition, time.Duration) {
 	if status.LastHeartbeatTime.IsZero() {
 		return unhealthy(kubebindv1alpha2.ReasonFirstHeartbeatPending, kubebindv1alpha2.SeverityInfo,
 			"the consumer's konnector has not reported yet"), 0
@@ -31,12 +32,37 @@ func health(status *kubebindv1alpha2.ClusterBindingStatus, now time.Time) (kubeb
 		return unhealthy(kubebindv1alpha2.ReasonHeartbeatTimeDrift, kubebindv1alpha2.SeverityWarning,
 			fmt.Sprintf("the last heartbeat is from %s, which is in the future: the clocks of consumer and provider differ", last.UTC().Format(time.RFC3339))), ahead - drift
 	}
-	if left := last.Add(patience * interval).Sub(now); left > 0 {
+	if left := last.Add(max(timeout, patience*interval)).Sub(now); left > 0 {
 		// A little later, so that it is not too early by the rounding of a timestamp.
 		return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionHealthy), left + time.Second
 	}
 	return unhealthy(kubebindv1alpha2.ReasonHeartbeatTimeout, kubebindv1alpha2.SeverityError,
 		fmt.Sprintf("the last heartbeat was at %s, and one was due every %s", last.UTC().Format(time.RFC3339), interval)), 0
+}
+
+// tooLong says whether a consumer has been silent for so long that it is to be removed, and if not how much longer it has;
+// 0 is for ever. One that never reported has from when its place was made.
+func (s Silence) tooLong(binding *kubebindv1alpha2.ClusterBinding, now time.Time) (bool, time.Duration) {
+	if s.RemoveAfter <= 0 {
+		return false, 0
+	}
+	last := binding.CreationTimestamp.Time
+	if beat := binding.Status.LastHeartbeatTime; !beat.IsZero() {
+		last = beat.Time
+	}
+	left := last.Add(s.RemoveAfter).Sub(now)
+	if left <= 0 {
+		return true, 0
+	}
+	return false, left + time.Second
+}
+
+// sooner is the earlier of two times to look again, where 0 is never.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 func unhealthy(reason string, severity kubebindv1alpha2.ConditionSeverity, message string) kubebindv1alpha2.Condition {

@@ -35,11 +35,52 @@ func TestHealth(t *testing.T) {
 		"recent, and not drift": {beat(5*time.Second, time.Minute), "", 116 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, again := health(&tc.status, now)
+			c, again := health(&tc.status, now, 0)
 			if c.Reason != tc.reason || again != tc.again || (c.Status == metav1.ConditionTrue) != (tc.reason == "") {
 				t.Errorf("got %+v, again in %s", c, again)
 			}
 		})
+	}
+}
+
+func TestSilence(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	consumer := func(made, beat time.Duration) *kubebindv1alpha2.ClusterBinding {
+		b := &kubebindv1alpha2.ClusterBinding{}
+		b.CreationTimestamp = metav1.NewTime(now.Add(-made))
+		if beat > 0 {
+			last := metav1.NewTime(now.Add(-beat))
+			b.Status.LastHeartbeatTime, b.Status.HeartbeatInterval = &last, &metav1.Duration{Duration: time.Minute}
+		}
+		return b
+	}
+	for name, tc := range map[string]struct {
+		silence Silence
+		binding *kubebindv1alpha2.ClusterBinding
+		gone    bool
+		left    time.Duration
+		healthy bool
+	}{
+		"off":                     {Silence{}, consumer(1000*time.Hour, 999*time.Hour), false, 0, false},
+		"not yet":                 {Silence{RemoveAfter: time.Hour}, consumer(1000*time.Hour, 50*time.Minute), false, 10*time.Minute + time.Second, false},
+		"long enough":             {Silence{RemoveAfter: time.Hour}, consumer(1000*time.Hour, time.Hour), true, 0, false},
+		"never reported, new":     {Silence{RemoveAfter: time.Hour}, consumer(time.Minute, 0), false, 59*time.Minute + time.Second, false},
+		"never reported":          {Silence{RemoveAfter: time.Hour}, consumer(time.Hour, 0), true, 0, false},
+		"a longer timeout":        {Silence{Timeout: time.Hour}, consumer(1000*time.Hour, 50*time.Minute), false, 0, true},
+		"a longer timeout passed": {Silence{Timeout: time.Hour}, consumer(1000*time.Hour, time.Hour), false, 0, false},
+		"a timeout too short":     {Silence{Timeout: time.Second}, consumer(1000*time.Hour, 90*time.Second), false, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if gone, left := tc.silence.tooLong(tc.binding, now); gone != tc.gone || left != tc.left {
+				t.Errorf("gone %v, left %s", gone, left)
+			}
+			if c, _ := health(&tc.binding.Status, now, tc.silence.Timeout); (c.Status == metav1.ConditionTrue) != tc.healthy {
+				t.Errorf("health is %+v", c)
+			}
+		})
+	}
+	if sooner(0, 5) != 5 || sooner(5, 0) != 5 || sooner(3, 5) != 3 || sooner(5, 3) != 3 || sooner(0, 0) != 0 {
+		t.Error("sooner is not the earlier one")
 	}
 }
 

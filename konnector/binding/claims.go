@@ -43,6 +43,16 @@ func claimsToFollow(f Facts) (out []connection.Claim, known bool) {
 		return nil, f.Export == nil
 	}
 	accepted, _ := consented(f)
+	return claimsAccepting(f, accepted)
+}
+
+// claimsToTakeBack are the claims of the export, and nothing of them is accepted any more.
+func claimsToTakeBack(f Facts) []connection.Claim {
+	claims, _ := claimsAccepting(f, nil)
+	return claims
+}
+
+func claimsAccepting(f Facts, accepted []kubebindv1alpha2.PermissionClaim) (out []connection.Claim, known bool) {
 	for _, claim := range claimable(f) {
 		claim.Isolation = f.Export.Spec.Isolation
 		claim.Made, claim.Accepted = claimsOn(claim.GVR, f.Export.Spec.PermissionClaims), claimsOn(claim.GVR, accepted)

@@ -81,14 +81,13 @@ func takenBack(f Facts) bool {
 	if !claimsAny(f) {
 		return true
 	}
-	claims, known := claimsToFollow(f)
-	for _, claim := range claims {
+	for _, claim := range claimsToTakeBack(f) {
 		p := f.Progress.Claims[claim.GVR]
 		if !p.Running || !p.Synced || !p.TakingBack || p.Up+p.Down > 0 {
 			return false
 		}
 	}
-	return known
+	return true
 }
 
 func blocked(f Facts) *connection.Problem {

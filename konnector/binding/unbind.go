@@ -69,15 +69,12 @@ func (c *Controller) syncToTheEnd(f Facts, way Way, session *connection.Session)
 		decision.Sync[i].Orphan = policy == kubebindv1alpha2.DeletionPolicyOrphan
 	}
 	session.Sync(f.Binding.Name, decision.Sync)
-	if !decision.ClaimsKnown {
-		return
+	switch {
+	case way.TakeBack:
+		session.Claim(f.Binding.Name, claimsToTakeBack(f))
+	case decision.ClaimsKnown:
+		session.Claim(f.Binding.Name, decision.Claims)
 	}
-	if way.TakeBack {
-		for i := range decision.Claims {
-			decision.Claims[i].Accepted, decision.Claims[i].Referrers = nil, nil
-		}
-	}
-	session.Claim(f.Binding.Name, decision.Claims)
 }
 
 // ending counts what is left.

@@ -125,9 +125,9 @@ func TestFromCRDRefuses(t *testing.T) {
 		{"not structural", cowboys(condition(apiextensionsv1.NonStructuralSchema, apiextensionsv1.ConditionTrue)), boundschema.Options{}, "SchemaInvalid", "because"},
 		{"approval policy", cowboys(condition(apiextensionsv1.KubernetesAPIApprovalPolicyConformant, apiextensionsv1.ConditionFalse)), boundschema.Options{}, "SchemaInvalid", "because"},
 		{"preserveUnknownFields", cowboys(func(c *apiextensionsv1.CustomResourceDefinition) { c.Spec.PreserveUnknownFields = true }), boundschema.Options{}, "SchemaInvalid", "preserveUnknownFields"},
-		{"webhook that is a service", cowboys(two, webhook(&apiextensionsv1.WebhookClientConfig{Service: &apiextensionsv1.ServiceReference{Name: "s"}})), boundschema.Options{}, "SchemaInvalid", "call no webhook"},
-		{"webhook without anything", cowboys(two, webhook(nil)), boundschema.Options{}, "SchemaInvalid", "call no webhook"},
-		{"W15 webhook with a URL", cowboys(two, webhook(&apiextensionsv1.WebhookClientConfig{URL: &address})), boundschema.Options{}, "SchemaInvalid", "call no webhook"},
+		{"webhook that is a service", cowboys(two, webhook(&apiextensionsv1.WebhookClientConfig{Service: &apiextensionsv1.ServiceReference{Name: "s"}})), boundschema.Options{Versions: []string{"v1", "v2"}}, "SchemaInvalid", "call no webhook"},
+		{"webhook, storage version not served", cowboys(versions(version("v1", false, true), version("v2", true, false)), webhook(nil)), boundschema.Options{}, "SchemaInvalid", "is not served"},
+		{"W15 webhook with a URL", cowboys(two, webhook(&apiextensionsv1.WebhookClientConfig{URL: &address})), boundschema.Options{Versions: []string{"v1", "v2"}}, "SchemaInvalid", "call no webhook"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			bound, err := boundschema.FromCRD(tc.crd, tc.options)
@@ -359,3 +359,23 @@ func TestHashOfNonsense(t *testing.T) {
 }
 
 func sorted(names []string) []string { return slices.Sorted(slices.Values(names)) }
+
+// W15: a CRD with a conversion webhook is offered in its storage version, without the webhook, and says so.
+func TestWebhooksDoNotTravel(t *testing.T) {
+	crd := cowboys(versions(version("v1", true, false), version("v2", true, true)), webhook(nil))
+	for name, asked := range map[string][]string{"all": nil, "the storage version": {"v2"}} {
+		t.Run(name, func(t *testing.T) {
+			bound, err := boundschema.FromCRD(crd, boundschema.Options{Versions: asked})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(bound.Spec.Versions) != 1 || bound.Spec.Versions[0].Name != "v2" || bound.Spec.Conversion != nil {
+				t.Errorf("it is offered in %+v, conversion %+v", bound.Spec.Versions, bound.Spec.Conversion)
+			}
+			notice := bound.Annotations[kubebindv1alpha2.SchemaNoticeAnnotation]
+			if told := strings.Contains(notice, "storage version v2 only"); told != (asked == nil) {
+				t.Errorf("the notice is %q", notice)
+			}
+		})
+	}
+}

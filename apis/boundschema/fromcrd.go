@@ -32,8 +32,9 @@ type Options struct {
 //
 // All that a CRD's versions have travels, schemas as the API server gives them. When the versions asked for leave out
 // the one that the provider stores, the most stable of them is the one that the consumer stores. A conversion webhook
-// never travels: with more than one version it is refused. Two columns of the same name are one. Nothing else is
-// left out: what cannot travel is refused with a RefusedError.
+// never travels: a CRD that has one is offered in its storage version only, and an annotation says so; asking for others
+// is refused. Two columns of the same name are one. Nothing else is left out: what cannot travel is refused with a
+// RefusedError.
 func FromCRD(crd *apiextensionsv1.CustomResourceDefinition, o Options) (*kubebindv1alpha2.BoundSchema, error) {
 	crd = crd.DeepCopy()
 	apiextensionsv1.SetDefaults_CustomResourceDefinitionSpec(&crd.Spec)
@@ -49,6 +50,10 @@ func FromCRD(crd *apiextensionsv1.CustomResourceDefinition, o Options) (*kubebin
 	if err != nil {
 		return nil, err
 	}
+	versions, notice, err := withoutWebhook(crd, versions, o.Versions, refuse)
+	if err != nil {
+		return nil, err
+	}
 	bound := &kubebindv1alpha2.BoundSchema{
 		TypeMeta: metav1.TypeMeta{APIVersion: kubebindv1alpha2.GroupVersion.String(), Kind: "BoundSchema"},
 		Spec: kubebindv1alpha2.BoundSchemaSpec{
@@ -59,12 +64,41 @@ func FromCRD(crd *apiextensionsv1.CustomResourceDefinition, o Options) (*kubebin
 		return nil, err
 	}
 	if len(versions) > 1 {
-		if bound.Spec.Conversion, err = conversionFromCRD(crd.Spec.Conversion, refuse); err != nil {
-			return nil, err
-		}
+		bound.Spec.Conversion = &kubebindv1alpha2.BoundSchemaConversion{Strategy: apiextensionsv1.NoneConverter}
 	}
 	bound.Name = bound.ResourceGroupName()
-	return bound, finish(bound, crd.Annotations[apiextensionsv1.KubeAPIApprovedAnnotation], refuse)
+	if err := finish(bound, crd.Annotations[apiextensionsv1.KubeAPIApprovedAnnotation], refuse); err != nil {
+		return nil, err
+	}
+	if notice != "" {
+		bound.Annotations[kubebindv1alpha2.SchemaNoticeAnnotation] = notice
+	}
+	return bound, nil
+}
+
+// withoutWebhook leaves of several versions that are converted by a webhook the one that is stored: consumers call no
+// webhook of a provider.
+func withoutWebhook(
+	crd *apiextensionsv1.CustomResourceDefinition, versions []apiextensionsv1.CustomResourceDefinitionVersion, wanted []string, refuse refusal,
+) (_ []apiextensionsv1.CustomResourceDefinitionVersion, notice string, err error) {
+	if len(versions) < 2 || crd.Spec.Conversion == nil || crd.Spec.Conversion.Strategy == apiextensionsv1.NoneConverter {
+		return versions, "", nil
+	}
+	for _, v := range versions {
+		if !v.Storage {
+			continue
+		}
+		if len(wanted) > 0 {
+			return nil, "", refuse.invalid("it converts between versions by a webhook, and consumers call no webhook of a provider; "+
+				"ask for its storage version %s alone", v.Name)
+		}
+		if !v.Served {
+			return nil, "", refuse.invalid("it converts between versions by a webhook, and its storage version %s, which alone could be offered, is not served", v.Name)
+		}
+		return []apiextensionsv1.CustomResourceDefinitionVersion{v}, fmt.Sprintf("%s is offered in its storage version %s only: "+
+			"it converts between versions by a webhook, and consumers call no webhook of a provider", refuse.resource, v.Name), nil
+	}
+	return nil, "", refuse.invalid("no version is stored")
 }
 
 // finish adds the annotations, and checks the result as the consumer will.
@@ -204,16 +238,6 @@ func uniqueColumns(in []apiextensionsv1.CustomResourceColumnDefinition) []apiext
 		}
 	}
 	return out
-}
-
-func conversionFromCRD(
-	in *apiextensionsv1.CustomResourceConversion, refuse refusal,
-) (*kubebindv1alpha2.BoundSchemaConversion, error) {
-	if in == nil || in.Strategy == apiextensionsv1.NoneConverter {
-		return &kubebindv1alpha2.BoundSchemaConversion{Strategy: apiextensionsv1.NoneConverter}, nil
-	}
-	return nil, refuse.invalid("it converts between versions by a webhook, and consumers call no webhook of a provider; " +
-		"export a single version")
 }
 
 // encode writes JSON without the escapes that browsers need, so that rules in a schema read as they were written. The

@@ -45,6 +45,17 @@ func (t Terms) Schemas(resources []kubebindv1alpha2.ExportedResource, sources So
 	return out, nil
 }
 
+// Notices says what of the sources of these schemas is not offered, and why; empty if all is.
+func Notices(schemas []kubebindv1alpha2.BoundSchema) string {
+	var out []string
+	for i := range schemas {
+		if notice := schemas[i].Annotations[kubebindv1alpha2.SchemaNoticeAnnotation]; notice != "" {
+			out = append(out, notice)
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
 // Schema returns what consumers get of one resource, or why it cannot be exported under these terms.
 func (t Terms) Schema(r kubebindv1alpha2.ExportedResource, sources Sources) (*kubebindv1alpha2.BoundSchema, *Refusal) {
 	gr := r.GroupResource.GroupResource()

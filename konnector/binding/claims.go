@@ -77,7 +77,7 @@ func claimable(f Facts) []connection.Claim {
 	}
 	for _, r := range resourcesToSync(f) {
 		if r.Namespaced {
-			out = append(out, connection.Claim{GVR: r.GVR, ProvidersOnly: true, StatusSubresource: r.StatusSubresource})
+			out = append(out, connection.Claim{GVR: r.GVR, ProvidersOnly: true, StatusSubresource: r.Served[r.GVR.Version].Status})
 		}
 	}
 	return out

@@ -82,6 +82,9 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		err = ignoreConflict(tellProvider(ctx, session.Writer, facts, decision.Status))
 	}
 	result, releaseErr := c.letGo(ctx, facts)
+	if result.RequeueAfter == 0 {
+		result.RequeueAfter = decision.Again
+	}
 	return result, errors.Join(applyErr, statusErr, err, releaseErr)
 }
 
@@ -106,7 +109,7 @@ func (c *Controller) applySchemas(ctx context.Context, f *Facts) error {
 		if r.Bound == nil || f.Export == nil {
 			continue
 		}
-		crd, err := schema.Apply(ctx, c.client, r.Step)
+		crd, err := schema.Apply(ctx, c.client, r.Step, f.Now)
 		if err != nil {
 			r.Err = err
 			if !apierrors.IsInvalid(err) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,6 +22,8 @@ import (
 type Facts struct {
 	// Binding is the binding itself.
 	Binding *kubebindv1alpha2.APIServiceBinding
+	// Now is the time.
+	Now time.Time
 	// Secret is what is wrong with the kubeconfig Secret. If it is set, there is no session and nothing below is known.
 	Secret *connection.Problem
 	// Health is that of the session. Unless it is synced, Export, Request and Resources are not known.
@@ -57,6 +60,8 @@ type Decision struct {
 	Known bool
 	// Sync is what should be synced.
 	Sync []connection.Resource
+	// Again is when to decide anew at the latest; 0 is when something happens.
+	Again time.Duration
 	// ClaimsKnown says that Claims is what should be shared. Otherwise what runs is to be left as it is.
 	ClaimsKnown bool
 	// Claims is what should be shared.
@@ -67,7 +72,7 @@ type Decision struct {
 func Decide(f Facts) Decision {
 	d := Decision{Status: *f.Binding.Status.DeepCopy(), Known: f.Secret == nil && f.Health.Synced}
 	if d.Known {
-		d.Sync = resourcesToSync(f)
+		d.Sync, d.Again = resourcesToSync(f), again(f)
 		d.Status.BoundSchemas = boundSchemas(f)
 		d.Claims, d.ClaimsKnown = claimsToFollow(f)
 	}
@@ -98,16 +103,47 @@ func resourcesToSync(f Facts) []connection.Resource {
 			continue
 		}
 		resource := connection.Resource{
-			GVR:               runtimeschema.GroupVersionResource{Group: r.Name.Group, Version: version.Name, Resource: r.Name.Resource},
-			Namespaced:        r.CRD.Spec.Scope == apiextensionsv1.NamespaceScoped,
-			StatusSubresource: version.Subresources != nil && version.Subresources.Status != nil,
-			Withdrawn:         f.Export == nil,
+			GVR:        runtimeschema.GroupVersionResource{Group: r.Name.Group, Version: version.Name, Resource: r.Name.Resource},
+			Served:     servedVersions(r.CRD, f.Now),
+			Namespaced: r.CRD.Spec.Scope == apiextensionsv1.NamespaceScoped,
+			Withdrawn:  f.Export == nil,
 		}
 		if f.Export != nil {
 			resource.Isolation = f.Export.Spec.Isolation
 			resource.ClusterWide = f.Export.Spec.InformerScope == kubebindv1alpha2.ClusterScope
 		}
 		out = append(out, resource)
+	}
+	return out
+}
+
+// again is when the last of the versions whose schemas were changed lately counts as old.
+func again(f Facts) time.Duration {
+	var out time.Duration
+	for _, r := range f.Resources {
+		if r.CRD == nil {
+			continue
+		}
+		for _, v := range r.CRD.Spec.Versions {
+			left, _ := schema.Fresh(r.CRD, v.Name, f.Now)
+			out = max(out, left)
+		}
+	}
+	return out
+}
+
+// servedVersions are the versions that a CRD serves.
+func servedVersions(crd *apiextensionsv1.CustomResourceDefinition, now time.Time) map[string]connection.Version {
+	out := map[string]connection.Version{}
+	for _, v := range crd.Spec.Versions {
+		if !v.Served {
+			continue
+		}
+		read := schema.VersionHash(v)
+		if _, fresh := schema.Fresh(crd, v.Name, now); fresh {
+			read += " fresh"
+		}
+		out[v.Name] = connection.Version{Status: v.Subresources != nil && v.Subresources.Status != nil, Schema: read}
 	}
 	return out
 }
@@ -174,7 +210,9 @@ func connected(f Facts) kubebindv1alpha2.Condition {
 	case !providerReady(f.Export) && len(f.Binding.Status.BoundSchemas) == 0:
 		return no(kubebindv1alpha2.ReasonExportNotReady, kubebindv1alpha2.SeverityInfo, "The provider is still preparing the export.")
 	}
-	if c := worstResource(f, kubebindv1alpha2.ConditionConnected); c != nil {
+	unbound := f
+	unbound.Resources = slices.DeleteFunc(slices.Clone(f.Resources), ResourceFacts.behind)
+	if c := worstResource(unbound, kubebindv1alpha2.ConditionConnected); c != nil {
 		return *c
 	}
 	return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionConnected)
@@ -208,6 +246,12 @@ func worstResource(f Facts, conditionType string) *kubebindv1alpha2.Condition {
 	return nil
 }
 
+// behind says that the resource is bound with an older schema, because the new one could not be applied.
+func (r ResourceFacts) behind() bool {
+	refused := r.Step.Verdict == schema.Breaking || r.Step.Verdict == schema.Update && r.Err != nil
+	return refused && r.CRD != nil && schema.Established(r.CRD)
+}
+
 func (r ResourceFacts) problem() (reason, message string, severity kubebindv1alpha2.ConditionSeverity) {
 	switch {
 	case r.Bound == nil:
@@ -215,6 +259,8 @@ func (r ResourceFacts) problem() (reason, message string, severity kubebindv1alp
 			fmt.Sprintf("The provider has not published the schema of %s.", r.Name.ResourceGroupName()), kubebindv1alpha2.SeverityError
 	case r.Step.Verdict == schema.Invalid:
 		return kubebindv1alpha2.ReasonBoundSchemasNotValid, r.Step.Message, kubebindv1alpha2.SeverityError
+	case r.Step.Verdict == schema.Breaking:
+		return kubebindv1alpha2.ReasonSchemaIncompatible, r.Step.Message, kubebindv1alpha2.SeverityWarning
 	case r.Step.Verdict == schema.Foreign:
 		return kubebindv1alpha2.ReasonForeignCustomResourceDefinition, r.Step.Message, kubebindv1alpha2.SeverityError
 	case r.Err != nil && r.Step.Verdict == schema.Create:

@@ -4,8 +4,10 @@ package binding
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -163,18 +165,19 @@ func TestDecideMessages(t *testing.T) {
 
 func TestDecideWhatToSync(t *testing.T) {
 	gvr := runtimeschema.GroupVersionResource{Group: "wildwest.dev", Version: "v1", Resource: "cowboys"}
-	synced := connection.Resource{GVR: gvr, Namespaced: true, StatusSubresource: true, Isolation: kubebindv1alpha2.IsolationPrefixed}
+	served := servedVersions(facts().Resources[0].CRD, time.Time{})
+	synced := connection.Resource{GVR: gvr, Served: served, Namespaced: true, Isolation: kubebindv1alpha2.IsolationPrefixed}
 	for name, tc := range map[string]struct {
 		facts Facts
 		known bool
 		want  []connection.Resource
 	}{
 		"the storage version":                  {facts(), true, []connection.Resource{synced}},
-		"all namespaces at once":               {facts(func(f *Facts) { f.Export.Spec.InformerScope = kubebindv1alpha2.ClusterScope }), true, []connection.Resource{{GVR: gvr, Namespaced: true, StatusSubresource: true, Isolation: kubebindv1alpha2.IsolationPrefixed, ClusterWide: true}}},
-		"W38 the next served version":          {facts(resource(func(r *ResourceFacts) { r.CRD.Spec.Versions[1].Served = false })), true, []connection.Resource{{GVR: gvr.GroupResource().WithVersion("v1alpha1"), Namespaced: true, Isolation: kubebindv1alpha2.IsolationPrefixed}}},
+		"all namespaces at once":               {facts(func(f *Facts) { f.Export.Spec.InformerScope = kubebindv1alpha2.ClusterScope }), true, []connection.Resource{{GVR: gvr, Served: served, Namespaced: true, Isolation: kubebindv1alpha2.IsolationPrefixed, ClusterWide: true}}},
+		"W38 the next served version":          {facts(resource(func(r *ResourceFacts) { r.CRD.Spec.Versions[1].Served = false })), true, []connection.Resource{{GVR: gvr.GroupResource().WithVersion("v1alpha1"), Served: map[string]connection.Version{"v1alpha1": served["v1alpha1"]}, Namespaced: true, Isolation: kubebindv1alpha2.IsolationPrefixed}}},
 		"nothing before the CRD is served":     {facts(resource(func(r *ResourceFacts) { r.CRD.Status.Conditions = nil })), true, nil},
 		"W2 nothing without a CRD of ours":     {facts(resource(func(r *ResourceFacts) { r.CRD = nil })), true, nil},
-		"withdrawn: objects may be let go":     {facts(noExport), true, []connection.Resource{{GVR: gvr, Namespaced: true, StatusSubresource: true, Withdrawn: true}}},
+		"withdrawn: objects may be let go":     {facts(noExport), true, []connection.Resource{{GVR: gvr, Served: served, Namespaced: true, Withdrawn: true}}},
 		"as it is while the Secret is bad":     {facts(secretProblem(kubebindv1alpha2.ReasonKubeconfigSecretInvalid)), false, nil},
 		"as it is until all is known":          {facts(func(f *Facts) { f.Health.Synced, f.Resources = false, nil }), false, nil},
 		"goes on while the provider is away":   {facts(away(kubebindv1alpha2.ReasonProviderUnreachable)), true, []connection.Resource{synced}},
@@ -186,8 +189,58 @@ func TestDecideWhatToSync(t *testing.T) {
 				t.Fatalf("got %v %+v, want %v %+v", d.Known, d.Sync, tc.known, tc.want)
 			}
 			for i := range d.Sync {
-				if d.Sync[i] != tc.want[i] {
+				if !reflect.DeepEqual(d.Sync[i], tc.want[i]) {
 					t.Errorf("got %+v, want %+v", d.Sync[i], tc.want[i])
+				}
+			}
+		})
+	}
+}
+
+// Objects are read anew at once when the schema of their version changes, and again when no watch can be served by the
+// old one any more.
+func TestSchemaChangeReadsAnew(t *testing.T) {
+	changed := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	at := func(after time.Duration, stamp bool) Decision {
+		return Decide(facts(resource(func(r *ResourceFacts) {
+			if stamp {
+				metav1.SetMetaDataAnnotation(&r.CRD.ObjectMeta, kubebindv1alpha2.SchemaChangedAnnotation, `{"v1":"`+changed.Format(time.RFC3339)+`"}`)
+			}
+		}), func(f *Facts) { f.Now = changed.Add(after) }))
+	}
+	never, young, old := at(0, false), at(time.Minute, true), at(3*time.Minute, true)
+	if never.Sync[0].Served["v1"] != old.Sync[0].Served["v1"] || never.Again != 0 || old.Again != 0 {
+		t.Errorf("an old change still counts: %+v", old)
+	}
+	if young.Sync[0].Served["v1alpha1"] != old.Sync[0].Served["v1alpha1"] {
+		t.Errorf("the change of another version counts: %+v", young)
+	}
+	if young.Sync[0].Served["v1"] == old.Sync[0].Served["v1"] || young.Again <= 0 || young.Again > 2*time.Minute {
+		t.Errorf("a young change does not count: %+v", young)
+	}
+}
+
+// A schema that the provider has broken, or that this API server refuses, stays as it was, and objects go on syncing (W39).
+func TestOldSchemaGoesOn(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*ResourceFacts)
+		reason string
+	}{
+		"breaking": {func(r *ResourceFacts) { r.Step = schema.Step{Verdict: schema.Breaking, Message: "spec.x"} }, kubebindv1alpha2.ReasonSchemaIncompatible},
+		"refused":  {func(r *ResourceFacts) { r.Step.Verdict, r.Err = schema.Update, errors.New("spec.x") }, kubebindv1alpha2.ReasonCustomResourceDefinitionUpdateFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := Decide(facts(resource(tc.change)))
+			if len(d.Sync) != 1 {
+				t.Errorf("%d resources are synced", len(d.Sync))
+			}
+			if !kubebindv1alpha2.IsTrue(d.Status.Conditions, kubebindv1alpha2.ConditionConnected) {
+				t.Errorf("it is not connected: %+v", d.Status.Conditions)
+			}
+			for _, conditionType := range []string{kubebindv1alpha2.ConditionSchemaInSync, kubebindv1alpha2.ConditionReady} {
+				c := kubebindv1alpha2.FindCondition(d.Status.Conditions, conditionType)
+				if c.Reason != tc.reason || !strings.Contains(c.Message, "spec.x") {
+					t.Errorf("%s is %+v", conditionType, c)
 				}
 			}
 		})

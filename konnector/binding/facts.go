@@ -5,6 +5,7 @@ package binding
 import (
 	"context"
 	"fmt"
+	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -17,7 +18,7 @@ import (
 
 // gather reads what is known of a binding. It changes nothing; an error means that something is not known.
 func (c *Controller) gather(ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding, conn *connection.Connection) (Facts, *connection.Session, error) {
-	f := Facts{Binding: binding}
+	f := Facts{Binding: binding, Now: time.Now()}
 	session, problem := conn.State()
 	if session == nil {
 		f.Secret = problem

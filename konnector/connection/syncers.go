@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	gosync "sync"
 
@@ -19,14 +20,14 @@ import (
 	"kube-bind.io/kube-bind/konnector/sync/plan"
 )
 
-// Resource is what is to be known to sync one resource. Two that are equal need no restart.
+// Resource is what is to be known to sync one resource.
 type Resource struct {
-	// GVR is the resource in the version to sync.
+	// GVR is the resource in the version to sync, if none is synced yet. One that is goes on as long as it is served.
 	GVR schema.GroupVersionResource
+	// Served are all versions that could be synced.
+	Served map[string]Version
 	// Namespaced says whether it is namespaced in the consumer.
 	Namespaced bool
-	// StatusSubresource says whether the consumer's CRD has /status.
-	StatusSubresource bool
 	// Isolation and ClusterWide are the export's isolation and informer scope.
 	Isolation   kubebindv1alpha2.Isolation
 	ClusterWide bool
@@ -34,6 +35,33 @@ type Resource struct {
 	Withdrawn bool
 	// Orphan leaves copies behind when their objects are deleted.
 	Orphan bool
+}
+
+// Version is what is to be known of one version of a resource.
+type Version struct {
+	// Status says whether the consumer's CRD has /status in it.
+	Status bool
+	// Schema changes whenever objects must be read anew because of another schema. An API server goes on serving a watch
+	// by the schema that it began with, and leaves out of objects what that one does not know.
+	Schema string
+}
+
+// goesOn says whether what runs as one resource needs no restart to run as this one.
+func (r Resource) goesOn(running Resource) bool {
+	version, served := r.Served[running.GVR.Version]
+	if !served || version != running.Served[running.GVR.Version] {
+		return false
+	}
+	r.GVR, r.Served = running.GVR, running.Served
+	return reflect.DeepEqual(r, running)
+}
+
+// following is this resource in the version that another one ran in, if that is still served.
+func (r Resource) following(before Resource) Resource {
+	if _, served := r.Served[before.GVR.Version]; served {
+		r.GVR = before.GVR
+	}
+	return r
 }
 
 // Progress is how the syncers of one binding are doing.
@@ -56,7 +84,7 @@ type syncers struct {
 
 	mu      gosync.Mutex
 	ctx     context.Context //nolint:containedctx // The life of the syncers, which outlives every Reconcile. Nil: not open.
-	running map[schema.GroupVersionResource]*running
+	running map[schema.GroupResource]*running
 	// ending are those that were told to stop and may still write, by binding.
 	ending map[string][]*running
 	done   gosync.WaitGroup
@@ -72,7 +100,7 @@ type running struct {
 }
 
 func newSyncers(s *Session, provider dynamic.Interface) *syncers {
-	return &syncers{session: s, provider: provider, running: map[schema.GroupVersionResource]*running{}, ending: map[string][]*running{}}
+	return &syncers{session: s, provider: provider, running: map[schema.GroupResource]*running{}, ending: map[string][]*running{}}
 }
 
 func (s *syncers) open(ctx context.Context) {
@@ -85,9 +113,9 @@ func (s *syncers) open(ctx context.Context) {
 func (s *syncers) close() {
 	s.mu.Lock()
 	s.ctx = nil
-	for gvr, r := range s.running {
+	for gr, r := range s.running {
 		r.stop()
-		delete(s.running, gvr)
+		delete(s.running, gr)
 	}
 	s.mu.Unlock()
 	s.done.Wait()
@@ -100,29 +128,30 @@ func (s *syncers) set(binding string, resources []Resource) {
 	if s.ctx == nil {
 		return
 	}
-	desired := map[schema.GroupVersionResource]Resource{}
+	desired := map[schema.GroupResource]Resource{}
 	for _, r := range resources {
-		desired[r.GVR] = r
+		desired[r.GVR.GroupResource()] = r
 	}
-	for gvr, r := range s.running {
-		if want, ok := desired[gvr]; r.binding == binding && (!ok || want != r.resource) {
-			s.end(gvr, r)
-			// A successor on the same resource must not start before its predecessor's last write.
-			if ok {
-				s.start(binding, want, r.stopped)
-			}
+	for gr, r := range s.running {
+		want, ok := desired[gr]
+		if r.binding != binding || ok && want.goesOn(r.resource) {
+			continue
+		}
+		s.end(gr, r)
+		if ok {
+			s.start(binding, want.following(r.resource))
 		}
 	}
-	for gvr, want := range desired {
-		if _, ok := s.running[gvr]; !ok {
-			s.start(binding, want, nil)
+	for gr, want := range desired {
+		if _, ok := s.running[gr]; !ok {
+			s.start(binding, want)
 		}
 	}
 }
 
-func (s *syncers) end(gvr schema.GroupVersionResource, r *running) {
+func (s *syncers) end(gr schema.GroupResource, r *running) {
 	r.stop()
-	delete(s.running, gvr)
+	delete(s.running, gr)
 	s.ending[r.binding] = append(slices.DeleteFunc(s.ending[r.binding], hasStopped), r)
 }
 
@@ -151,8 +180,8 @@ func (s *syncers) halt(binding string) bool {
 
 func (s *syncers) drop(binding string) { s.set(binding, nil) }
 
-// start runs a syncer once predecessor is closed, if there is one.
-func (s *syncers) start(binding string, resource Resource, predecessor <-chan struct{}) {
+// start runs a syncer once those of the same resource before it have stopped: there must not be two that write (W38).
+func (s *syncers) start(binding string, resource Resource) {
 	syncer, err := s.new(binding, resource)
 	if err != nil {
 		s.session.log.Error(err, "cannot sync", "resource", resource.GVR.Resource)
@@ -160,17 +189,30 @@ func (s *syncers) start(binding string, resource Resource, predecessor <-chan st
 	}
 	ctx, stop := context.WithCancel(s.ctx)
 	r := &running{resource: resource, binding: binding, syncer: syncer, stop: stop, began: make(chan struct{}), stopped: make(chan struct{})}
-	s.running[resource.GVR] = r
+	s.running[resource.GVR.GroupResource()] = r
+	before := s.predecessors(resource.GVR.GroupResource())
 	s.done.Go(func() {
 		defer close(r.stopped)
-		if predecessor != nil {
-			<-predecessor
+		for _, predecessor := range before {
+			<-predecessor.stopped
 		}
 		close(r.began)
 		if err := syncer.Run(ctx); err != nil && ctx.Err() == nil {
 			s.session.log.Error(err, "syncer stopped", "resource", resource.GVR.Resource)
 		}
 	})
+}
+
+func (s *syncers) predecessors(gr schema.GroupResource) []*running {
+	var out []*running
+	for _, ending := range s.ending {
+		for _, r := range ending {
+			if r.resource.GVR.GroupResource() == gr && !hasStopped(r) {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
 }
 
 func (s *syncers) new(binding string, r Resource) (*sync.Syncer, error) {
@@ -181,7 +223,7 @@ func (s *syncers) new(binding string, r Resource) (*sync.Syncer, error) {
 	}
 	return sync.New(sync.Options{
 		Resource:          r.GVR,
-		StatusSubresource: r.StatusSubresource,
+		StatusSubresource: r.Served[r.GVR.Version].Status,
 		Policy:            plan.Policy{ContractNamespace: s.session.Namespace, ConsumerCluster: c.Cluster, Orphan: r.Orphan},
 		Consumer:          c.Consumer,
 		Provider:          s.provider,

@@ -4,16 +4,68 @@ package schema
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 )
 
-// Apply does what a Step says and returns the CRD as it is afterwards, or nil if there is none of ours.
-func Apply(ctx context.Context, c client.Client, step Step) (*apiextensionsv1.CustomResourceDefinition, error) {
+// settleTime is how long after a change of a CRD an API server may serve watches by the old schema: it waits for their end
+// for two minutes at most, see tearDown in k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go. The rest
+// is for it to hear of the change.
+const settleTime = 2*time.Minute + 10*time.Second
+
+// Fresh says whether the schema of a version was changed so lately that watches may still be served by the one before, and
+// how long that can be so.
+func Fresh(crd *apiextensionsv1.CustomResourceDefinition, version string, now time.Time) (left time.Duration, fresh bool) {
+	left = changes(crd)[version].Add(settleTime).Sub(now)
+	return max(left, 0), left > 0
+}
+
+// changes says when the schemas of versions were changed.
+func changes(crd *apiextensionsv1.CustomResourceDefinition) map[string]time.Time {
+	out := map[string]time.Time{}
+	// What somebody else wrote there counts as nothing.
+	if err := json.Unmarshal([]byte(crd.Annotations[kubebindv1alpha2.SchemaChangedAnnotation]), &out); err != nil {
+		return map[string]time.Time{}
+	}
+	return out
+}
+
+// noteChange writes the time of a change of versions on the CRD.
+func noteChange(crd *apiextensionsv1.CustomResourceDefinition, versions []string, now time.Time) error {
+	all := changes(crd)
+	for _, version := range versions {
+		all[version] = now.UTC().Truncate(time.Second)
+	}
+	data, err := json.Marshal(all)
+	if err != nil {
+		return fmt.Errorf("noting the change of CustomResourceDefinition %s: %w", crd.Name, err)
+	}
+	metav1.SetMetaDataAnnotation(&crd.ObjectMeta, kubebindv1alpha2.SchemaChangedAnnotation, string(data))
+	return nil
+}
+
+// VersionHash changes with what a version says of its objects.
+func VersionHash(v apiextensionsv1.CustomResourceDefinitionVersion) string {
+	data, err := json.Marshal(v.Schema)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:8])
+}
+
+// Apply does what a Step says and returns the CRD as it is afterwards, or nil if there is none of ours. A change of
+// schemas is noted with its time on the CRD.
+func Apply(ctx context.Context, c client.Client, step Step, now time.Time) (*apiextensionsv1.CustomResourceDefinition, error) {
 	manager := client.FieldOwner(kubebindv1alpha2.FieldManager)
 	switch step.Verdict {
 	case Create:
@@ -21,10 +73,13 @@ func Apply(ctx context.Context, c client.Client, step Step) (*apiextensionsv1.Cu
 			return nil, fmt.Errorf("creating CustomResourceDefinition %s: %w", step.CRD.Name, err)
 		}
 	case Update:
+		if err := noteChange(step.CRD, step.Changed, now); err != nil {
+			return nil, err
+		}
 		if err := c.Update(ctx, step.CRD, manager); err != nil {
 			return nil, fmt.Errorf("updating CustomResourceDefinition %s: %w", step.CRD.Name, err)
 		}
-	case InSync, Foreign, Terminating, Invalid:
+	case InSync, Foreign, Terminating, Invalid, Breaking:
 	}
 	return step.CRD, nil
 }

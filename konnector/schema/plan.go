@@ -4,6 +4,7 @@ package schema
 
 import (
 	"fmt"
+	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -31,15 +32,19 @@ const (
 	Terminating
 	// Invalid: the BoundSchema cannot be a CRD.
 	Invalid
+	// Breaking: it is ours and differs, and the change would break objects that are stored, so it stays as it is.
+	Breaking
 )
 
 // Step is what is to be done about one CRD.
 type Step struct {
 	// Verdict says what.
 	Verdict Verdict
-	// CRD is what to create or update to; the present one for InSync and Terminating; else nil.
+	// CRD is what to create or update to; the present one for InSync, Terminating and Breaking; else nil.
 	CRD *apiextensionsv1.CustomResourceDefinition
-	// Message says why, for Foreign, Terminating and Invalid, and what can be done.
+	// Changed are the versions whose schema an Update changes.
+	Changed []string
+	// Message says why, for Foreign, Terminating, Invalid and Breaking, and what can be done.
 	Message string
 }
 
@@ -67,12 +72,45 @@ func Plan(bound *kubebindv1alpha2.BoundSchema, have *apiextensionsv1.CustomResou
 	case have.Annotations[kubebindv1alpha2.SourceSpecHashAnnotation] == hash && equality.Semantic.DeepDerivative(want.Spec, have.Spec):
 		return Step{Verdict: InSync, CRD: have}
 	}
+	// What was changed here only, with the same schema behind it, is put back.
+	if have.Annotations[kubebindv1alpha2.SourceSpecHashAnnotation] != hash {
+		if breaks := Breaks(have, want); len(breaks) > 0 {
+			return Step{Verdict: Breaking, CRD: have, Message: fmt.Sprintf("The provider has changed the schema of %s in a way that would break objects here: %s. "+
+				"The old schema stays, and objects go on syncing with it. Ask the provider to take the change back or to make it compatible.", have.Name, list(breaks))}
+		}
+	}
 	next := have.DeepCopy()
 	next.Spec = want.Spec
 	for key, value := range want.Annotations {
 		metav1.SetMetaDataAnnotation(&next.ObjectMeta, key, value)
 	}
-	return Step{Verdict: Update, CRD: next}
+	return Step{Verdict: Update, CRD: next, Changed: changed(have, next)}
+}
+
+func changed(have, want *apiextensionsv1.CustomResourceDefinition) []string {
+	var out []string
+	for i := range have.Spec.Versions {
+		v := &have.Spec.Versions[i]
+		if next := versionNamed(want, v.Name); next != nil && VersionHash(*v) != VersionHash(*next) {
+			out = append(out, v.Name)
+		}
+	}
+	return out
+}
+
+// maxBreaks is how many breaks a message names.
+const maxBreaks = 5
+
+func list(breaks []Break) string {
+	texts := make([]string, 0, maxBreaks+1)
+	for i, b := range breaks {
+		if i == maxBreaks {
+			texts = append(texts, fmt.Sprintf("and %d more", len(breaks)-maxBreaks))
+			break
+		}
+		texts = append(texts, b.String())
+	}
+	return strings.Join(texts, "; ")
 }
 
 // ownedBy compares the UID: a binding that was made again under the same name is another one.

@@ -45,6 +45,11 @@ const (
 	// SchemaUpdatePolicyAnnotation, on an APIServiceExport, is the update policy of the request it came from.
 	// Not known upstream.
 	SchemaUpdatePolicyAnnotation = "kube-bind.io/schema-update-policy"
+	// SchemaChangedAnnotation, on a consumer's CRD, is when the schemas of its versions were last changed: a JSON object of
+	// times in RFC 3339 by version. Not known upstream.
+	SchemaChangedAnnotation = "kube-bind.io/schema-changed"
+	// SchemaNoticeAnnotation, on a BoundSchema, says what of the source is not offered, and why. Not known upstream.
+	SchemaNoticeAnnotation = "kube-bind.io/schema-notice"
 	// APIServiceNamespaceAnnotation, on a provider namespace, is the "<namespace>/<name>" of the APIServiceNamespace
 	// it was made for. A namespace without it is never adopted and never deleted.
 	APIServiceNamespaceAnnotation = "kube-bind.io/api-service-namespace"

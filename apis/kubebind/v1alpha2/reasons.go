@@ -188,6 +188,9 @@ const (
 	ReasonCustomResourceDefinitionUpdateFailed = "CustomResourceDefinitionUpdateFailed"
 	// ReasonCustomResourceDefinitionNotEstablished means that the consumer's API server does not serve the CRD yet.
 	ReasonCustomResourceDefinitionNotEstablished = "CustomResourceDefinitionNotEstablished"
+	// ReasonSchemaIncompatible means that the provider's schema would break objects that the consumer has. The old one stays,
+	// and objects go on syncing; the message names what would break.
+	ReasonSchemaIncompatible = "SchemaIncompatible"
 	// ReasonForeignCustomResourceDefinition means that the consumer has a CRD of that name which is not this binding's.
 	ReasonForeignCustomResourceDefinition = "ForeignCustomResourceDefinition"
 	// ReasonSchemaUnknown means that the consumer has not said anything about the schema yet.

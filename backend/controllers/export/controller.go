@@ -82,7 +82,7 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, export *ku
 	if err := annotate(ctx, scope, export, exportHash(schemas)); err != nil {
 		return 0, err
 	}
-	report(export, inSync(refusal, fenceIn))
+	report(export, inSync(refusal, fenceIn, catalog.Notices(schemas)))
 	if fenceIn > 0 {
 		return fenceIn, nil
 	}

@@ -41,8 +41,8 @@ func exportHash(schemas []kubebindv1alpha2.BoundSchema) string {
 }
 
 // inSync is the condition ProviderInSync: refusal is the first thing that is wrong with the schemas, fenceIn how long the
-// fence around the rights needs to stand.
-func inSync(refusal *catalog.Refusal, fenceIn time.Duration) kubebindv1alpha2.Condition {
+// fence around the rights needs to stand, notice what else is to be known of the schemas.
+func inSync(refusal *catalog.Refusal, fenceIn time.Duration, notice string) kubebindv1alpha2.Condition {
 	switch {
 	case refusal != nil:
 		return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionProviderInSync,
@@ -52,7 +52,9 @@ func inSync(refusal *catalog.Refusal, fenceIn time.Duration) kubebindv1alpha2.Co
 			kubebindv1alpha2.ReasonPermissionsNotReady, kubebindv1alpha2.SeverityInfo,
 			"waiting for the admission policy around the consumer's rights to be in force")
 	}
-	return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionProviderInSync)
+	c := kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionProviderInSync)
+	c.Message = notice
+	return c
 }
 
 // report writes a condition into the status of an export. Conditions of the konnector stay as they are.

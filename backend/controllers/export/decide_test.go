@@ -163,8 +163,8 @@ func TestInSync(t *testing.T) {
 		"schema broken":   {refusal, time.Second, "SchemaInvalid"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := inSync(tc.refusal, tc.fenceIn)
-			if c.Reason != tc.reason || (c.Status == metav1.ConditionTrue) != (tc.reason == "") {
+			c := inSync(tc.refusal, tc.fenceIn, "notice")
+			if c.Reason != tc.reason || (c.Status == metav1.ConditionTrue) != (tc.reason == "") || (c.Message == "notice") != (tc.reason == "") {
 				t.Errorf("got %+v", c)
 			}
 		})
@@ -176,7 +176,7 @@ func TestReportKeepsOthers(t *testing.T) {
 	e := newExport("e", "Never")
 	connected := kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionConnected, "APIServiceBindingNotFound", kubebindv1alpha2.SeverityInfo, "")
 	kubebindv1alpha2.SetCondition(&e.Status.Conditions, connected)
-	report(e, inSync(nil, 0))
+	report(e, inSync(nil, 0, ""))
 	if got := kubebindv1alpha2.FindCondition(e.Status.Conditions, kubebindv1alpha2.ConditionConnected); got == nil || got.Reason != connected.Reason {
 		t.Errorf("conditions %+v", e.Status.Conditions)
 	}

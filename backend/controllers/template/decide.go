@@ -12,14 +12,16 @@ import (
 
 // judge says whether all that a template offers can be exported under these terms.
 func judge(template *kubebindv1alpha2.APIServiceExportTemplate, sources catalog.Sources, terms catalog.Terms) {
-	_, refusal := terms.Schemas(template.Spec.Resources, sources)
-	set(template, kubebindv1alpha2.ConditionResourcesFound, refusal)
-	set(template, kubebindv1alpha2.ConditionPermissionClaim, catalog.CheckClaims(template.Spec.PermissionClaims, template.Spec.Resources))
+	schemas, refusal := terms.Schemas(template.Spec.Resources, sources)
+	set(template, kubebindv1alpha2.ConditionResourcesFound, refusal, catalog.Notices(schemas))
+	set(template, kubebindv1alpha2.ConditionPermissionClaim, catalog.CheckClaims(template.Spec.PermissionClaims, template.Spec.Resources), "")
 	kubebindv1alpha2.SetSummary(&template.Status.Conditions)
 }
 
-func set(template *kubebindv1alpha2.APIServiceExportTemplate, condition string, refusal *catalog.Refusal) {
+// set makes a condition true, perhaps with something to be noticed, unless there is a refusal.
+func set(template *kubebindv1alpha2.APIServiceExportTemplate, condition string, refusal *catalog.Refusal, notice string) {
 	c := kubebindv1alpha2.TrueCondition(condition)
+	c.Message = notice
 	if refusal != nil {
 		c = kubebindv1alpha2.FalseCondition(condition, refusal.Reason, kubebindv1alpha2.SeverityError, refusal.Message)
 	}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/pair"
+)
+
+const widgets = "widgets.wildwest.dev"
+
+const widgetCRD = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.wildwest.dev, labels: {kube-bind.io/exported: "true"}}
+spec:
+  group: wildwest.dev
+  scope: Namespaced
+  names: {plural: widgets, singular: widget, kind: Widget, listKind: WidgetList}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources: {status: {}}
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec: {type: object, properties: {intent: {type: string}, size: {type: integer}}}
+          status: {type: object, properties: {result: {type: string}}}
+`
+
+func widget(namespace, name string, modifiers ...expect.Modifier) *unstructured.Unstructured {
+	o := expect.Cowboy(namespace, name, modifiers...)
+	o.SetAPIVersion("wildwest.dev/v1")
+	o.SetKind("Widget")
+	return o
+}
+
+func offerWidgets(t *testing.T, p *pair.Pair, policy kubebindv1alpha2.SchemaUpdatePolicy) {
+	t.Helper()
+	expect.Create(t, p.Provider, parsed(t, widgetCRD))
+	template := &kubebindv1alpha2.APIServiceExportTemplate{Spec: kubebindv1alpha2.APIServiceExportTemplateSpec{
+		Scope: kubebindv1alpha2.NamespacedScope, SchemaUpdatePolicy: policy,
+		Resources: []kubebindv1alpha2.ExportedResource{{GroupResource: kubebindv1alpha2.GroupResource{Group: "wildwest.dev", Resource: "widgets"}}},
+	}}
+	template.Name = widgets
+	expect.Create(t, p.Provider, template)
+}
+
+// changeCRD changes the CRD of widgets on one side.
+func changeCRD(t *testing.T, side *pair.Side, change func(*apiextensionsv1.CustomResourceDefinition)) {
+	t.Helper()
+	expect.Eventually(t, "changing the CRD", func(ctx context.Context) error {
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := side.Client.Get(ctx, client.ObjectKey{Name: widgets}, crd); err != nil {
+			return err
+		}
+		stored := crd.Status.StoredVersions
+		change(crd)
+		if len(crd.Status.StoredVersions) != len(stored) {
+			if err := side.Client.Status().Update(ctx, crd); err != nil {
+				return err
+			}
+			change(crd)
+		}
+		return side.Client.Update(ctx, crd)
+	})
+}
+
+// crdBecomes waits until the consumer's CRD is as wanted.
+func crdBecomes(t *testing.T, p *pair.Pair, what string, is func(*apiextensionsv1.CustomResourceDefinition) bool) {
+	t.Helper()
+	expect.Eventually(t, "the consumer's CRD should get "+what, func(ctx context.Context) error {
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := p.Consumer.Client.Get(ctx, client.ObjectKey{Name: widgets}, crd); err != nil {
+			return err
+		}
+		if !is(crd) {
+			return errors.New("it has not")
+		}
+		return nil
+	})
+}
+
+func specOf(crd *apiextensionsv1.CustomResourceDefinition, version int) *apiextensionsv1.JSONSchemaProps {
+	spec := crd.Spec.Versions[version].Schema.OpenAPIV3Schema.Properties["spec"]
+	return &spec
+}
+
+func withSpec(crd *apiextensionsv1.CustomResourceDefinition, change func(*apiextensionsv1.JSONSchemaProps)) {
+	for i := range crd.Spec.Versions {
+		spec := specOf(crd, i)
+		change(spec)
+		crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"] = *spec
+	}
+}
+
+func addField(name, kind string) func(*apiextensionsv1.CustomResourceDefinition) {
+	return func(crd *apiextensionsv1.CustomResourceDefinition) {
+		withSpec(crd, func(s *apiextensionsv1.JSONSchemaProps) {
+			s.Properties[name] = apiextensionsv1.JSONSchemaProps{Type: kind}
+		})
+	}
+}
+
+func addVersion(name string) func(*apiextensionsv1.CustomResourceDefinition) {
+	return func(crd *apiextensionsv1.CustomResourceDefinition) {
+		v := *crd.Spec.Versions[0].DeepCopy()
+		v.Name, v.Storage = name, false
+		crd.Spec.Versions = append([]apiextensionsv1.CustomResourceDefinitionVersion{v}, crd.Spec.Versions...)
+	}
+}
+
+// syncs sees that a change of an object still arrives.
+func syncs(t *testing.T, c claimable, name, intent string) {
+	t.Helper()
+	expect.Change(t, c.Consumer, widget("team", name), expect.Set(intent, "spec", "intent"))
+	expect.Has(t, c.Provider, widget(c.there("team"), name), intent, "spec", "intent")
+}
+
+// With policy Always the consumer follows for as long as the export lives, as far as its objects are safe.
+func TestSchemaFollows(t *testing.T) {
+	t.Parallel()
+	for name, scope := range map[string]string{"namespaced scope": "namespaced", "cluster scope": "cluster"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			policy, log := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "audit.log")
+			rules := strings.ReplaceAll(auditPolicy, `group: "", resources: [secrets, configmaps, serviceaccounts]`, `group: wildwest.dev, resources: [widgets]`)
+			if err := os.WriteFile(policy, []byte(rules), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p, err := pair.Start(t.Context(), pair.Options{
+				LogDir: dir, BackendArgs: []string{"--consumer-scope=" + scope},
+				ProviderAPIServerArgs: []string{"--audit-policy-file=" + policy, "--audit-log-path=" + log},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := p.Stop(); err != nil {
+					t.Error(err)
+				}
+			})
+			offerWidgets(t, p, kubebindv1alpha2.SchemaUpdateAlways)
+			c := claimable{Pair: p, place: bind(t, p, widgets)}
+			// W30e: the request is not what drives it.
+			request := &kubebindv1alpha2.APIServiceExportRequest{ObjectMeta: metav1.ObjectMeta{Namespace: c.place.Namespace, Name: widgets}}
+			expect.Delete(t, p.Provider, request)
+			expect.Gone(t, p.Provider, request)
+			expect.Namespace(t, p.Consumer, "team")
+			expect.Create(t, p.Consumer, widget("team", "one"))
+			syncs(t, c, "one", "first")
+
+			changeCRD(t, p.Provider, addField("colour", "string"))
+			crdBecomes(t, p, "a new field", func(crd *apiextensionsv1.CustomResourceDefinition) bool {
+				_, has := specOf(crd, 0).Properties["colour"]
+				return has
+			})
+			expect.Change(t, p.Consumer, widget("team", "one"), expect.Set("blue", "spec", "colour"))
+			expect.Has(t, p.Provider, widget(c.there("team"), "one"), "blue", "spec", "colour")
+
+			watches := len(konnectorReads(t, log))
+			changeCRD(t, p.Provider, addVersion("v2"))
+			crdBecomes(t, p, "a new version", func(crd *apiextensionsv1.CustomResourceDefinition) bool { return len(crd.Spec.Versions) == 2 })
+			second := widget("team", "second", expect.Set("red", "spec", "colour"))
+			second.SetAPIVersion("wildwest.dev/v2")
+			expect.Eventually(t, "the new version should be served", func(ctx context.Context) error {
+				return client.IgnoreAlreadyExists(p.Consumer.Client.Create(ctx, second))
+			})
+			expect.Has(t, p.Provider, widget(c.there("team"), "second"), "red", "spec", "colour")
+			syncs(t, c, "one", "again")
+			if again := len(konnectorReads(t, log)); again != watches {
+				t.Errorf("the syncer was restarted: %d watches, then %d", watches, again)
+			}
+			t.Run("what breaks is not applied", func(t *testing.T) { schemaBreaks(t, c) })
+			t.Run("W40 what is edited here is put back", func(t *testing.T) { schemaDrift(t, c) })
+			t.Run("W38 the version is no longer served", func(t *testing.T) { schemaMoves(t, c) })
+		})
+	}
+}
+
+func schemaBreaks(t *testing.T, c claimable) {
+	expect.Create(t, c.Consumer, widget("team", "sized", expect.Set(int64(1), "spec", "size")))
+	for _, tc := range []struct {
+		path string
+		// object is one that the provider still takes.
+		object        string
+		breaks, mends func(*apiextensionsv1.JSONSchemaProps)
+	}{
+		{
+			`spec.versions[v1].schema.openAPIV3Schema.properties[spec].required: "size" is added, and has no default`, "sized",
+			func(s *apiextensionsv1.JSONSchemaProps) { s.Required = []string{"size"} },
+			func(s *apiextensionsv1.JSONSchemaProps) { s.Required = nil },
+		},
+		{
+			`properties[spec].properties[intent].maxLength: becomes 3`, "one",
+			func(s *apiextensionsv1.JSONSchemaProps) {
+				three := int64(3)
+				s.Properties["intent"] = apiextensionsv1.JSONSchemaProps{Type: "string", MaxLength: &three}
+			},
+			func(s *apiextensionsv1.JSONSchemaProps) {
+				s.Properties["intent"] = apiextensionsv1.JSONSchemaProps{Type: "string"}
+			},
+		},
+		{
+			`properties[spec].properties[size].type: changes from "integer" to "string"`, "one",
+			func(s *apiextensionsv1.JSONSchemaProps) {
+				s.Properties["size"] = apiextensionsv1.JSONSchemaProps{Type: "string"}
+			},
+			func(s *apiextensionsv1.JSONSchemaProps) {
+				s.Properties["size"] = apiextensionsv1.JSONSchemaProps{Type: "integer"}
+			},
+		},
+	} {
+		changeCRD(t, c.Provider, func(crd *apiextensionsv1.CustomResourceDefinition) { withSpec(crd, tc.breaks) })
+		b := binds(t, c, kubebindv1alpha2.ConditionSchemaInSync, metav1.ConditionFalse, kubebindv1alpha2.ReasonSchemaIncompatible, tc.path)
+		if !kubebindv1alpha2.IsTrue(b.Status.Conditions, kubebindv1alpha2.ConditionConnected) {
+			t.Errorf("the binding is not connected: %+v", b.Status.Conditions)
+		}
+		syncs(t, c, tc.object, "ok")
+		syncs(t, c, tc.object, "go")
+		changeCRD(t, c.Provider, func(crd *apiextensionsv1.CustomResourceDefinition) { withSpec(crd, tc.mends) })
+		binds(t, c, kubebindv1alpha2.ConditionSchemaInSync, metav1.ConditionTrue, "", "")
+	}
+}
+
+// binds waits for a condition of the binding of widgets, with a text in its message.
+func binds(t *testing.T, c claimable, conditionType string, status metav1.ConditionStatus, reason, message string) *kubebindv1alpha2.APIServiceBinding {
+	t.Helper()
+	b := &kubebindv1alpha2.APIServiceBinding{}
+	expect.Eventually(t, "the binding should say "+reason, func(ctx context.Context) error {
+		if err := c.Consumer.Client.Get(ctx, client.ObjectKey{Name: widgets}, b); err != nil {
+			return err
+		}
+		is := kubebindv1alpha2.FindCondition(b.Status.Conditions, conditionType)
+		if is == nil || is.Status != status || is.Reason != reason || !strings.Contains(is.Message, message) {
+			return fmt.Errorf("it says %+v", is)
+		}
+		return nil
+	})
+	return b
+}
+
+func schemaDrift(t *testing.T, c claimable) {
+	changeCRD(t, c.Consumer, func(crd *apiextensionsv1.CustomResourceDefinition) {
+		withSpec(crd, func(s *apiextensionsv1.JSONSchemaProps) { delete(s.Properties, "size") })
+	})
+	crdBecomes(t, c.Pair, "the field back", func(crd *apiextensionsv1.CustomResourceDefinition) bool {
+		_, has := specOf(crd, 0).Properties["size"]
+		return has
+	})
+	syncs(t, c, "one", "put back")
+}
+
+// The version that is synced goes: first it is not served any more, which objects survive; removing it while the consumer
+// may have objects stored in it is refused.
+func schemaMoves(t *testing.T, c claimable) {
+	changeCRD(t, c.Provider, func(crd *apiextensionsv1.CustomResourceDefinition) {
+		for i := range crd.Spec.Versions {
+			v := &crd.Spec.Versions[i]
+			v.Storage, v.Served = v.Name == "v2", v.Name == "v2"
+		}
+	})
+	crdBecomes(t, c.Pair, "v2 only", func(crd *apiextensionsv1.CustomResourceDefinition) bool { return !crd.Spec.Versions[1].Served })
+	inV2 := func(o *unstructured.Unstructured) *unstructured.Unstructured {
+		o.SetAPIVersion("wildwest.dev/v2")
+		return o
+	}
+	expect.Change(t, c.Consumer, inV2(widget("team", "one")), expect.Set("moved", "spec", "intent"))
+	expect.Has(t, c.Provider, inV2(widget(c.there("team"), "one")), "moved", "spec", "intent")
+
+	changeCRD(t, c.Provider, func(crd *apiextensionsv1.CustomResourceDefinition) {
+		crd.Status.StoredVersions = []string{"v2"}
+		crd.Spec.Versions = crd.Spec.Versions[:1]
+	})
+	binds(t, c, kubebindv1alpha2.ConditionSchemaInSync, metav1.ConditionFalse, kubebindv1alpha2.ReasonSchemaIncompatible,
+		"spec.versions[v1]: is removed while objects may be stored in it")
+	expect.Change(t, c.Consumer, inV2(widget("team", "one")), expect.Set("still", "spec", "intent"))
+	expect.Has(t, c.Provider, inV2(widget(c.there("team"), "one")), "still", "spec", "intent")
+}
+
+// With policy Never the schema is that of the binding's beginning.
+func TestSchemaNever(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	offerWidgets(t, p, kubebindv1alpha2.SchemaUpdateNever)
+	c := claimable{Pair: p, place: bind(t, p, widgets)}
+	expect.Namespace(t, p.Consumer, "team")
+	expect.Create(t, p.Consumer, widget("team", "one"))
+	changeCRD(t, p.Provider, addField("colour", "string"))
+	changeCRD(t, p.Provider, addVersion("v2"))
+	expect.Never(t, "the schema is pinned", func(ctx context.Context) error {
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := p.Consumer.Client.Get(ctx, client.ObjectKey{Name: widgets}, crd); err != nil {
+			return err
+		}
+		if _, has := specOf(crd, 0).Properties["colour"]; has || len(crd.Spec.Versions) != 1 {
+			return errors.New("it has changed")
+		}
+		return nil
+	})
+	syncs(t, c, "one", "on")
+	binds(t, c, kubebindv1alpha2.ConditionSchemaInSync, metav1.ConditionTrue, "", "")
+}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,7 +25,15 @@ const SettleTime = 3 * time.Second
 
 // NeedsFence tells whether the consumer gets rights that only a fence can limit.
 func (in Input) NeedsFence() bool {
-	return in.InformerScope == kubebindv1alpha2.ClusterScope && len(in.clusterScoped()) > 0
+	return len(in.fencedResources()) > 0 || OnClaimed(in.Claims)
+}
+
+// fencedResources are the exported resources whose objects of several consumers lie side by side.
+func (in Input) fencedResources() []schema.GroupResource {
+	if in.InformerScope != kubebindv1alpha2.ClusterScope {
+		return nil
+	}
+	return in.clusterScoped()
 }
 
 // Fence is what is there of an export's fence; nil is absent.
@@ -93,10 +102,7 @@ func fence(in Input) []client.Object {
 					ObjectSelector:    &metav1.LabelSelector{},
 					ResourceRules:     in.fenced(),
 				},
-				Validations: []admissionregistrationv1.Validation{
-					in.validation("object", "cannot be made or changed by this consumer"),
-					in.validation("oldObject", "is not this consumer's"),
-				},
+				Validations: in.validations(),
 			},
 		},
 		&admissionregistrationv1.ValidatingAdmissionPolicyBinding{
@@ -109,9 +115,26 @@ func fence(in Input) []client.Object {
 	}
 }
 
+func (in Input) validations() []admissionregistrationv1.Validation {
+	var out []admissionregistrationv1.Validation
+	if len(in.fencedResources()) > 0 {
+		out = append(out, in.validation("object", "cannot be made or changed by this consumer"), in.validation("oldObject", "is not this consumer's"))
+	}
+	if OnClaimed(in.Claims) {
+		out = append(out, claimValidations(in.Export.Namespace)...)
+	}
+	return out
+}
+
 func (in Input) fenced() []admissionregistrationv1.NamedRuleWithOperations {
+	resources := in.fencedResources()
+	if OnClaimed(in.Claims) {
+		for _, resource := range kubebindv1alpha2.ClaimableResources() {
+			resources = append(resources, schema.GroupResource{Resource: resource})
+		}
+	}
 	var out []admissionregistrationv1.NamedRuleWithOperations
-	for _, r := range in.clusterScoped() {
+	for _, r := range resources {
 		out = append(out, admissionregistrationv1.NamedRuleWithOperations{
 			RuleWithOperations: admissionregistrationv1.RuleWithOperations{
 				Operations: []admissionregistrationv1.OperationType{
@@ -141,7 +164,7 @@ func (in Input) validation(object, complaint string) admissionregistrationv1.Val
 		parts = append(parts, fmt.Sprintf("%s.metadata.name.startsWith(%s)", object, quote(in.Export.Namespace+"-")))
 	}
 	return admissionregistrationv1.Validation{
-		Expression: fmt.Sprintf("%s == null || (%s)", object, strings.Join(parts, " && ")),
+		Expression: fmt.Sprintf("request.resource.group == '' || %s == null || (%s)", object, strings.Join(parts, " && ")),
 		Message:    fmt.Sprintf("the object %s: it lacks the mark or the prefix of %s", complaint, in.Export.Namespace),
 		Reason:     ptr.To(metav1.StatusReasonForbidden),
 	}

@@ -42,7 +42,7 @@ type Input struct {
 	Claims []kubebindv1alpha2.PermissionClaim
 	// ServiceNamespaces are the namespaces that were made for the consumer's objects.
 	ServiceNamespaces []string
-	// Fenced is whether the fence stands. Without it there are no rights on cluster-scoped resources.
+	// Fenced is whether the fence stands. Without it there are no rights on cluster-scoped resources, nor on claimed ones.
 	Fenced bool
 }
 
@@ -88,7 +88,7 @@ func (in Input) rulesIn(namespace string) []rbacv1.PolicyRule {
 	if slices.Contains(in.Namespaces(), namespace) {
 		out = in.namespaceRules()
 	}
-	if slices.Contains(in.ServiceNamespaces, namespace) && namespace != in.Export.Namespace {
+	if in.Fenced && slices.Contains(in.ServiceNamespaces, namespace) && namespace != in.Export.Namespace {
 		out = append(out, claimRules(in.Claims)...)
 	}
 	return out
@@ -108,9 +108,13 @@ func Desired(in Input) []client.Object {
 			})
 	}
 	for _, namespace := range in.AllNamespaces() {
+		granted := in.rulesIn(namespace)
+		if len(granted) == 0 {
+			continue
+		}
 		meta := in.meta(namespace, NamespacedRoleName(in.Export))
 		out = append(out,
-			&rbacv1.Role{ObjectMeta: meta, Rules: in.rulesIn(namespace)},
+			&rbacv1.Role{ObjectMeta: meta, Rules: granted},
 			&rbacv1.RoleBinding{
 				ObjectMeta: *meta.DeepCopy(), Subjects: in.subjects(),
 				RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name},

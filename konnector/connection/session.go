@@ -89,7 +89,7 @@ func newSession(c *Connection, credential *Credential) (*Session, error) {
 	s.Reader, s.Writer = s.cache, s.live
 	s.syncers, s.claims = newSyncers(s, provider), newClaimers(s, provider)
 	s.namespaces = namespaces.New(namespaces.Options{
-		ContractNamespace: credential.Namespace, ConsumerCluster: c.Cluster, Provider: s.live,
+		ContractNamespace: credential.Namespace, ConsumerCluster: c.Cluster, Provider: s.live, Consumer: c.Consumer,
 		Changed: s.retarget, Log: s.log,
 	})
 	return s, nil

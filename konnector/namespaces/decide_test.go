@@ -33,6 +33,9 @@ func TestDecide(t *testing.T) {
 			n.Annotations[kubebindv1alpha2.ConsumerClusterAnnotation] = uid
 		}
 	}
+	named := func(name string) func(*kubebindv1alpha2.APIServiceNamespace) {
+		return func(n *kubebindv1alpha2.APIServiceNamespace) { n.Name = name }
+	}
 	now := metav1.Now()
 	for name, tc := range map[string]struct {
 		consumer presence
@@ -48,9 +51,18 @@ func TestDecide(t *testing.T) {
 		"going: copies come first":            {terminating, apiServiceNamespace(), false, nothing},
 		"gone":                                {absent, apiServiceNamespace(), false, remove},
 		"gone, consumer-owned by label":       {absent, apiServiceNamespace(of(kubebindv1alpha2.OwnerConsumer)), false, remove},
-		"gone, but the provider made it":      {absent, apiServiceNamespace(of(kubebindv1alpha2.OwnerProvider)), false, nothing},
-		"gone, but another cluster's":         {absent, apiServiceNamespace(by("other")), false, nothing},
-		"gone, but nobody knows whose":        {absent, apiServiceNamespace(by("")), false, nothing},
+		"the provider's, not here":            {absent, apiServiceNamespace(of(kubebindv1alpha2.OwnerProvider)), false, makeHere},
+		"the provider's, here":                {live, apiServiceNamespace(of(kubebindv1alpha2.OwnerProvider)), false, nothing},
+		"the provider's, going here":          {terminating, apiServiceNamespace(of(kubebindv1alpha2.OwnerProvider)), false, nothing},
+		"the provider's, going there": {absent, apiServiceNamespace(of(kubebindv1alpha2.OwnerProvider), func(n *kubebindv1alpha2.APIServiceNamespace) {
+			n.DeletionTimestamp = &now
+		}), false, nothing},
+		"W15 kube-system":              {absent, apiServiceNamespace(of(kubebindv1alpha2.OwnerProvider), named("kube-system")), false, nothing},
+		"W15 kube-bind":                {absent, apiServiceNamespace(of(kubebindv1alpha2.OwnerProvider), named("kube-bind")), false, nothing},
+		"W15 default":                  {absent, apiServiceNamespace(of(kubebindv1alpha2.OwnerProvider), named("default")), false, nothing},
+		"W15 openshift-config":         {absent, apiServiceNamespace(of(kubebindv1alpha2.OwnerProvider), named("openshift-config")), false, nothing},
+		"gone, but another cluster's":  {absent, apiServiceNamespace(by("other")), false, nothing},
+		"gone, but nobody knows whose": {absent, apiServiceNamespace(by("")), false, nothing},
 		"gone, and taken back already": {absent, apiServiceNamespace(func(n *kubebindv1alpha2.APIServiceNamespace) {
 			n.DeletionTimestamp = &now
 		}), false, nothing},

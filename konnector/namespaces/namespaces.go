@@ -9,10 +9,13 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,6 +36,8 @@ type Options struct {
 	ConsumerCluster types.UID
 	// Provider writes APIServiceNamespaces.
 	Provider client.Writer
+	// Consumer makes this cluster's Namespaces.
+	Consumer dynamic.Interface
 	// Changed is called with a consumer namespace whose target has changed. It must not block.
 	Changed func(namespace string)
 	// Log takes what nobody can act upon.
@@ -189,7 +194,24 @@ func (m *Map) reconcile(ctx context.Context, namespace string) error {
 		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("giving the provider's namespace back: %w", err)
 		}
+	case makeHere:
+		return m.makeConsumerNamespace(ctx, namespace)
 	case nothing:
+	}
+	return nil
+}
+
+// makeConsumerNamespace makes a namespace that came with a template.
+func (m *Map) makeConsumerNamespace(ctx context.Context, name string) error {
+	namespace := &unstructured.Unstructured{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	namespace.SetName(name)
+	namespace.SetLabels(map[string]string{kubebindv1alpha2.OwnerLabel: kubebindv1alpha2.OwnerProvider})
+	namespace.SetAnnotations(map[string]string{kubebindv1alpha2.ClusterNamespaceAnnotation: m.ContractNamespace})
+	_, err := m.Consumer.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).
+		Create(ctx, namespace, metav1.CreateOptions{FieldManager: kubebindv1alpha2.FieldManager})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("making the namespace %s, which came with a template: %w", name, err)
 	}
 	return nil
 }

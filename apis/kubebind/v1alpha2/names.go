@@ -51,8 +51,12 @@ const (
 	// SchemaNoticeAnnotation, on a BoundSchema, says what of the source is not offered, and why. Not known upstream.
 	SchemaNoticeAnnotation = "kube-bind.io/schema-notice"
 	// APIServiceNamespaceAnnotation, on a provider namespace, is the "<namespace>/<name>" of the APIServiceNamespace
-	// it was made for. A namespace without it is never adopted and never deleted.
+	// it was made for. A namespace without it is never deleted.
 	APIServiceNamespaceAnnotation = "kube-bind.io/api-service-namespace"
+
+	// AllowAdoptionAnnotation, on a namespace that the provider made itself, lends it to consumers with isolation None: the
+	// contract namespaces of those, with commas in between. Without it no such namespace is used. Not known upstream.
+	AllowAdoptionAnnotation = "kube-bind.io/allow-adoption"
 
 	// DeletionPolicyAnnotation, on an APIServiceBinding or APIServiceBindingBundle, says what becomes of the copies on the
 	// provider when it is deleted: DeletionPolicyDelete or DeletionPolicyOrphan. Not known upstream.

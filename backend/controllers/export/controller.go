@@ -28,6 +28,7 @@ import (
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexports,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexports/status,verbs=get;patch;update
 // +kubebuilder:rbac:groups=kube-bind.io,resources=boundschemas,verbs=get;list;watch;create;update
+// +kubebuilder:rbac:groups=kube-bind.io,resources=apiservicenamespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings;clusterroles;clusterrolebindings,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,verbs=get;list;watch;create;update;delete
@@ -44,6 +45,7 @@ func Register(mgr mcmanager.Manager, resync time.Duration) error {
 			{Object: &kubebindv1alpha2.BoundSchema{}, Keys: sharersOf, Filter: loop.IgnoreStatus()},
 			{Object: &apiextensionsv1.CustomResourceDefinition{}, Keys: usersOf},
 			{Object: &corev1.Namespace{}, Keys: inPlaceOf},
+			{Object: &kubebindv1alpha2.APIServiceNamespace{}, Keys: inSamePlace, Filter: loop.IgnoreStatus()},
 		},
 	}
 	for _, granted := range []client.Object{
@@ -158,13 +160,17 @@ func (r *reconciler) keepGrants(ctx context.Context, scope loop.Scope, export *k
 	if err := scope.List(ctx, &namespaces, client.MatchingLabels{kubebindv1alpha2.ContractNamespaceLabel: export.Namespace}); err != nil {
 		return 0, fmt.Errorf("listing the consumer's namespaces: %w", err)
 	}
+	lent, err := lentNamespaces(ctx, scope, export)
+	if err != nil {
+		return 0, err
+	}
 	in := grants.Input{
 		Export:            key,
 		InformerScope:     export.Spec.InformerScope,
 		Isolation:         export.Spec.Isolation,
 		Resources:         grants.Resources(export.Spec.Isolation, schemas),
 		Claims:            export.Spec.PermissionClaims,
-		ServiceNamespaces: serviceNamespaces(export.Namespace, namespaces.Items),
+		ServiceNamespaces: append(serviceNamespaces(export.Namespace, namespaces.Items), lent...),
 	}
 	fence, err := grants.ReadFence(ctx, scope, in)
 	if err != nil {

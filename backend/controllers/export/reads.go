@@ -5,6 +5,7 @@ package export
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -73,12 +74,57 @@ func onlyDeletions() predicate.Predicate {
 
 // inPlaceOf returns the exports of the consumer that a provider namespace was made for.
 func inPlaceOf(ctx context.Context, scope loop.Scope, namespace client.Object) ([]types.NamespacedName, error) {
-	contract, _, found := strings.Cut(namespace.GetAnnotations()[kubebindv1alpha2.APIServiceNamespaceAnnotation], "/")
-	if !found {
+	contracts := kubebindv1alpha2.AdoptableBy(namespace)
+	if contract, _, found := strings.Cut(namespace.GetAnnotations()[kubebindv1alpha2.APIServiceNamespaceAnnotation], "/"); found {
+		contracts = append(contracts, contract)
+	}
+	var out []types.NamespacedName
+	for _, contract := range contracts {
+		found, err := exports(ctx, scope, anyExport, client.InNamespace(contract))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+func anyExport(*kubebindv1alpha2.APIServiceExport) bool { return true }
+
+// inSamePlace returns the exports of the consumer that an APIServiceNamespace is of.
+func inSamePlace(ctx context.Context, scope loop.Scope, wanted client.Object) ([]types.NamespacedName, error) {
+	return exports(ctx, scope, anyExport, client.InNamespace(wanted.GetNamespace()))
+}
+
+// lentNamespaces returns, sorted, the provider's own namespaces that it lends the consumer and that the consumer asks for.
+func lentNamespaces(ctx context.Context, scope loop.Scope, export *kubebindv1alpha2.APIServiceExport) ([]string, error) {
+	if export.Spec.Isolation != kubebindv1alpha2.IsolationNone {
 		return nil, nil
 	}
-	return exports(ctx, scope, func(*kubebindv1alpha2.APIServiceExport) bool { return true }, client.InNamespace(contract))
+	var wanted kubebindv1alpha2.APIServiceNamespaceList
+	if err := scope.List(ctx, &wanted, client.InNamespace(export.Namespace)); err != nil {
+		return nil, fmt.Errorf("listing the consumer's APIServiceNamespaces: %w", err)
+	}
+	var out []string
+	for i := range wanted.Items {
+		if strings.HasPrefix(wanted.Items[i].Name, kubernetesPrefix) {
+			continue
+		}
+		ns := &corev1.Namespace{}
+		err := scope.Get(ctx, client.ObjectKey{Name: wanted.Items[i].Name}, ns)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("reading the namespace %s: %w", wanted.Items[i].Name, err)
+		}
+		if err == nil && ns.DeletionTimestamp.IsZero() && kubebindv1alpha2.Adoptable(ns, export.Namespace) {
+			out = append(out, ns.Name)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
 }
+
+// kubernetesPrefix starts the names of namespaces that are lent to nobody.
+const kubernetesPrefix = "kube-"
 
 func exports(ctx context.Context, scope loop.Scope, wanted func(*kubebindv1alpha2.APIServiceExport) bool, opts ...client.ListOption) ([]types.NamespacedName, error) {
 	var list kubebindv1alpha2.APIServiceExportList

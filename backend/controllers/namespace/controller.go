@@ -141,6 +141,10 @@ func inNamespaceOf(ctx context.Context, scope loop.Scope, binding client.Object)
 	if key, ok := parseMark(ns); ok {
 		return []types.NamespacedName{key}, nil
 	}
+	// A namespace that the provider lends has its own name.
+	if contract := binding.GetLabels()[kubebindv1alpha2.ContractNamespaceLabel]; kubebindv1alpha2.Adoptable(ns, contract) {
+		return []types.NamespacedName{{Namespace: contract, Name: ns.Name}}, nil
+	}
 	return nil, nil
 }
 

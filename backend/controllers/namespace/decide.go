@@ -75,10 +75,10 @@ func decide(f facts, name string) decision {
 	switch {
 	case f.have == nil:
 		return decision{create: namespaceFor(f.wanted, name), awaited: "the namespace is being made"}
-	case !belongs(f.have, f.wanted):
+	case !belongs(f.have, f.wanted) && !f.lent():
 		return decision{refusal: &catalog.Refusal{
 			Reason:  kubebindv1alpha2.ReasonNamespaceConflict,
-			Message: fmt.Sprintf("the provider has a namespace %q already, which was not made for this one", name),
+			Message: fmt.Sprintf("the provider has a namespace %q already, which was not made for this one, and does not lend it", name),
 		}}
 	case !f.have.DeletionTimestamp.IsZero():
 		return decision{refusal: &catalog.Refusal{
@@ -89,6 +89,11 @@ func decide(f facts, name string) decision {
 		return decision{awaited: "rights are being given for " + strings.Join(f.rightsMissing, ", ")}
 	}
 	return decision{ready: true}
+}
+
+// lent says that the provider lends the consumer a namespace of its own.
+func (f facts) lent() bool {
+	return f.isolation == kubebindv1alpha2.IsolationNone && kubebindv1alpha2.Adoptable(f.have, f.wanted.Namespace)
 }
 
 func namespaceFor(wanted *kubebindv1alpha2.APIServiceNamespace, name string) *corev1.Namespace {

@@ -64,6 +64,11 @@ func TestDecide(t *testing.T) {
 		}
 		return out
 	}
+	lent := func(to string) *corev1.Namespace {
+		return ours(func(n *corev1.Namespace) {
+			n.Labels, n.Annotations = nil, map[string]string{kubebindv1alpha2.AllowAdoptionAnnotation: to}
+		})
+	}
 	type want struct {
 		create, ready bool
 		reason        string
@@ -84,9 +89,17 @@ func TestDecide(t *testing.T) {
 		"label alone": {ours(func(n *corev1.Namespace) {
 			n.Annotations, n.Labels = nil, map[string]string{kubebindv1alpha2.ContractNamespaceLabel: "cluster-abc"}
 		}), nil, want{false, false, kubebindv1alpha2.ReasonNamespaceConflict}},
+		"lent":                            {lent(asked("n").Namespace), nil, want{false, false, kubebindv1alpha2.ReasonNamespaceConflict}},
+		"lent, isolation None":            {lent("other, " + asked("n").Namespace), nil, want{false, true, ""}},
+		"lent, isolation None, no rights": {lent(asked("n").Namespace), []string{"e"}, want{false, false, kubebindv1alpha2.ReasonPending}},
+		"lent to another, isolation None": {lent("other"), nil, want{false, false, kubebindv1alpha2.ReasonNamespaceConflict}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := decide(facts{wanted: asked("n"), have: tc.have, rightsMissing: tc.missing}, "cluster-abc-n")
+			isolation := kubebindv1alpha2.IsolationPrefixed
+			if strings.Contains(name, "isolation None") {
+				isolation = kubebindv1alpha2.IsolationNone
+			}
+			d := decide(facts{wanted: asked("n"), isolation: isolation, have: tc.have, rightsMissing: tc.missing}, "cluster-abc-n")
 			var status kubebindv1alpha2.APIServiceNamespaceStatus
 			report(&status, "cluster-abc-n", d)
 			ready := kubebindv1alpha2.FindCondition(status.Conditions, kubebindv1alpha2.ConditionReady)

@@ -62,6 +62,7 @@ func TestOnARealAPIServer(t *testing.T) {
 	t.Run("names that are taken are reported", func(t *testing.T) { testNamesTaken(t, c) })
 	t.Run("the end of the context ends the wait", func(t *testing.T) { testContextEnds(t, c) })
 	t.Run("the manifests of the seeds are accepted", func(t *testing.T) { testSeeds(t, c) })
+	t.Run("the manifests of the pages are accepted", func(t *testing.T) { testPages(t, c) })
 	t.Run("rules of the schemas hold", func(t *testing.T) { testRules(t, c) })
 }
 

@@ -76,6 +76,43 @@ func testSeeds(t *testing.T, c client.WithWatch) {
 	}
 }
 
+// testPages applies every manifest of the pages about concepts: the API server keeps all that is written in them.
+func testPages(t *testing.T, c client.WithWatch) {
+	pages, err := filepath.Glob("../../docs/concepts/*.md")
+	if err != nil || len(pages) < 4 {
+		t.Fatalf("pages are %v: %v", pages, err)
+	}
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := strings.Split(string(text), "```yaml\n")[1:]
+		if len(blocks) == 0 {
+			t.Errorf("%s has no manifests", page)
+		}
+		for _, block := range blocks {
+			manifests, _, _ := strings.Cut(block, "```")
+			for _, manifest := range strings.Split(manifests, "---\n") {
+				object := &unstructured.Unstructured{}
+				if err := yaml.UnmarshalStrict([]byte(manifest), &object.Object); err != nil {
+					t.Fatalf("%s: %v\n%s", page, err, manifest)
+				}
+				if object.GetKind() == "Secret" {
+					ensureNamespace(t, c, object.GetNamespace())
+					continue // what is in it is for the reader to fill in
+				}
+				t.Run(filepath.Base(page)+"/"+object.GetName(), func(t *testing.T) {
+					applyWhole(t, c, object)
+					if err := c.Delete(t.Context(), object); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+	}
+}
+
 func installExamples(t *testing.T, c client.WithWatch) {
 	t.Helper()
 	for file, objects := range manifests(t, filepath.Join(examples, "*.yaml")) {

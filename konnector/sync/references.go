@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	gosync "sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -219,8 +220,10 @@ func (r *references) synced() bool {
 func (r *references) wait() {
 	r.retired.Wait()
 	r.mu.RLock()
-	defer r.mu.RUnlock()
-	for _, i := range r.referrers {
+	referrers := slices.Collect(maps.Values(r.referrers))
+	r.mu.RUnlock()
+	// Without the lock: their last events take it.
+	for _, i := range referrers {
 		i.wait()
 	}
 }

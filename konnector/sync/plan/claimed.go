@@ -48,7 +48,7 @@ type Claim struct {
 //	live                    terminating       nothing
 //	live                    absent            Mark*, Create
 //	live                    not writable      Report
-//	live                    differs           Mark*, Apply
+//	live                    differs           Mark*, Apply; if it cannot be changed: Mark*, Delete
 //	live                    has more          Mark*, Prune
 //	live                    in sync           Mark*
 //
@@ -257,6 +257,8 @@ func (in Claim) share(from, to party) []Action {
 			a.Message = fmt.Sprintf("The provider gave this object, by an accepted claim; it has it as %s.", from.key)
 		}
 		return append(plan, a)
+	case frozen(to.object, want) && !to.copied:
+		return in.conflict(from, to)
 	case frozen(to.object, want):
 		return append(plan, in.deleteOf(to)...)
 	case !inSync(to.object, want):

@@ -116,6 +116,7 @@ func TestClaimed(t *testing.T) {
 		"consumer's, copy terminating":          {claim(mine, upCopy(deleted()), true, true), ""},
 		"consumer's, copy frozen":               {claim(claimedObject("2", owned(consumer)), upCopy(with(true, "immutable")), true, true), "Delete"},
 		"consumer's, type changed":              {claim(claimedObject("1", owned(consumer), with("kubernetes.io/tls", "type")), upCopy(), true, true), "Delete"},
+		"let have, of another type":             {claim(mine, inProvider("1", owned(consumer), with("kubernetes.io/tls", "type")), true, true), "Report(Conflict)"},
 		"W26: consumer's, no longer claimed":    {claim(mine, upCopy(), false, true), "Delete"},
 		"consumer's gone":                       {claim(nil, upCopy(), false, true), "Delete"},
 		"consumer's gone, copy of a cluster":    {claim(nil, upCopy(ofOtherCluster()), false, true), ""},

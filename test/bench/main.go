@@ -16,47 +16,73 @@ import (
 )
 
 // limit is how long the whole run may take.
-const limit = 20 * time.Minute
+const limit = 30 * time.Minute
 
 func main() {
 	out := flag.String("o", "bench.json", "file for the results")
 	burst := flag.Int("burst", 500, "objects of a burst")
 	held := flag.Int("held", 5000, "objects that memory and restart are measured with")
 	single := flag.Int("single", 50, "creates whose latency is measured, one at a time")
+	referring := flag.Int("referring", 5000, "objects that refer to claimed ones")
+	namespaces := flag.Int("namespaces", 200, "namespaces in scope Namespaced")
+	exports := flag.Int("exports", 50, "exports on one connection")
+	scaleOnly := flag.Bool("scale-only", false, "leave out bursts, latency, memory and restart")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := run(ctx, *out, sizes{burst: *burst, held: *held, single: *single}); err != nil {
+	if err := run(ctx, *out, sizes{
+		burst: *burst, held: *held, single: *single, referring: *referring, namespaces: *namespaces, exports: *exports, scaleOnly: *scaleOnly,
+	}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 // sizes say how much is measured.
-type sizes struct{ burst, held, single int }
+type sizes struct {
+	burst, held, single            int
+	referring, namespaces, exports int
+	scaleOnly                      bool
+}
 
-func run(ctx context.Context, out string, n sizes) (err error) {
+func run(ctx context.Context, out string, n sizes) error {
+	r := &results{}
+	if !n.scaleOnly {
+		var err error
+		if r, err = measureSync(ctx, n); err != nil {
+			return err
+		}
+		r.print(os.Stdout)
+	}
+	var err error
+	if r.Scale, err = measureScale(ctx, n); err != nil {
+		return err
+	}
+	r.Scale.print(os.Stdout)
+	if err := r.write(out); err != nil {
+		return err
+	}
+	if n.scaleOnly {
+		return nil
+	}
+	return r.missed()
+}
+
+// measureSync measures what one resource costs.
+func measureSync(ctx context.Context, n sizes) (_ *results, err error) {
 	fmt.Fprintln(os.Stderr, "Starting two control planes, backend and konnector.")
 	p, err := pair.Start(ctx, pair.Options{})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.Stop(), p.RemoveLogs()) }()
 	b, err := prepare(ctx, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	results, err := b.measure(ctx, n)
-	if err != nil {
-		return err
-	}
-	results.print(os.Stdout)
-	if err := results.write(out); err != nil {
-		return err
-	}
-	return results.missed()
+	return b.measure(ctx, n)
 }
 
 // prepare exports and binds the example API.

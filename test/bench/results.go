@@ -37,6 +37,8 @@ type results struct {
 	// What a restart writes to unchanged objects, and how long it takes until a new object is synced.
 	RestartWrites  int     `json:"restartWrites"`
 	RestartSeconds float64 `json:"restartSeconds"`
+	// Scale is how the konnector grows.
+	Scale *scaleResults `json:"scale,omitempty"`
 }
 
 // burst is one operation on many objects: what was measured, and what follows from it.

@@ -55,10 +55,11 @@ func TestNamespaces(t *testing.T) {
 				}
 			})
 			expect.Namespace(t, neighbour.Consumer, "ranch-system")
-			for _, c := range []claimable{{Pair: p, place: bind(t, p, ranches)}, {Pair: neighbour, place: bind(t, neighbour, ranches)}} {
-				templateNamespaces(t, c, c.Pair == neighbour)
-				namespaceGoes(t, c)
-			}
+			c, n := claimable{Pair: p, place: bind(t, p, ranches)}, claimable{Pair: neighbour, place: bind(t, neighbour, ranches)}
+			templateNamespaces(t, c, false)
+			templateNamespaces(t, n, true)
+			namespaceGoes(t, c)
+			namespaceIs(t, p.Provider, n.there("ranch-system"))
 		})
 	}
 }

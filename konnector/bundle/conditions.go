@@ -57,6 +57,9 @@ func (d *Decision) synced(f Facts) kubebindv1alpha2.Condition {
 		return no(kubebindv1alpha2.ReasonUnbinding, kubebindv1alpha2.SeverityInfo, d.leavingMessage())
 	case f.Secret != nil:
 		return kubebindv1alpha2.UnknownCondition(kubebindv1alpha2.ConditionSynced, kubebindv1alpha2.ReasonPending, "Waiting for a usable kubeconfig.")
+	case f.Health.Removed:
+		return no(kubebindv1alpha2.ReasonConsumerRemoved, kubebindv1alpha2.SeverityError, "The provider has removed this cluster as a consumer. "+
+			"Nothing is bound or unbound. To bind again, put a new kubeconfig into the Secret; to remove the APIs and their objects, delete this bundle.")
 	case f.Health.Provider != nil:
 		return no(kubebindv1alpha2.ReasonListExportsFailed, awaySeverity(f), f.Health.Provider.Message+" Nothing is bound or unbound meanwhile.")
 	case !f.Health.Synced:

@@ -53,9 +53,10 @@ const (
 	RemainsObjects Remains = "Objects"
 )
 
-// Known says whether it is known what the provider exports now: only if all of it was read, and the provider is there.
+// Known says whether it is known what the provider exports now: only if all of it was read, and the provider is there and
+// knows this consumer.
 func (f Facts) Known() bool {
-	return f.Secret == nil && f.Health.Synced && f.Health.Provider == nil
+	return f.Secret == nil && f.Health.Synced && f.Health.Provider == nil && !f.Health.Removed
 }
 
 // Decision is what follows from Facts.

@@ -116,7 +116,7 @@ func TestBundleOfRemovedConsumer(t *testing.T) {
 	place := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.place.Namespace}}
 	expect.Delete(t, p.Provider, place)
 	expect.Gone(t, p.Provider, place)
-	bundleSays(t, p.Pair, "all", kubebindv1alpha2.ReasonListExportsFailed)
+	bundleSays(t, p.Pair, "all", kubebindv1alpha2.ReasonConsumerRemoved)
 	expect.Never(t, "nothing should be unbound", p.stays)
 }
 

@@ -117,10 +117,18 @@ func resourcesToSync(f Facts) []connection.Resource {
 	return out
 }
 
-// again is when the last of the versions whose schemas were changed lately counts as old.
+// refusedAgain is how soon a CRD is tried again that this API server refused. No event tells when its mind changes: a
+// policy or a right that forbade it can go at any time.
+const refusedAgain = 10 * time.Second
+
+// again is when the last of the versions whose schemas were changed lately counts as old, or when to try again what was
+// refused.
 func again(f Facts) time.Duration {
 	var out time.Duration
 	for _, r := range f.Resources {
+		if r.Err != nil {
+			return refusedAgain
+		}
 		if r.CRD == nil {
 			continue
 		}

@@ -225,14 +225,15 @@ func TestOldSchemaGoesOn(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*ResourceFacts)
 		reason string
+		again  time.Duration
 	}{
-		"breaking": {func(r *ResourceFacts) { r.Step = schema.Step{Verdict: schema.Breaking, Message: "spec.x"} }, kubebindv1alpha2.ReasonSchemaIncompatible},
-		"refused":  {func(r *ResourceFacts) { r.Step.Verdict, r.Err = schema.Update, errors.New("spec.x") }, kubebindv1alpha2.ReasonCustomResourceDefinitionUpdateFailed},
+		"breaking": {func(r *ResourceFacts) { r.Step = schema.Step{Verdict: schema.Breaking, Message: "spec.x"} }, kubebindv1alpha2.ReasonSchemaIncompatible, 0},
+		"refused":  {func(r *ResourceFacts) { r.Step.Verdict, r.Err = schema.Update, errors.New("spec.x") }, kubebindv1alpha2.ReasonCustomResourceDefinitionUpdateFailed, refusedAgain},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := Decide(facts(resource(tc.change)))
-			if len(d.Sync) != 1 {
-				t.Errorf("%d resources are synced", len(d.Sync))
+			d := Decide(facts(resource(tc.change), func(f *Facts) { f.Now = time.Now() }))
+			if len(d.Sync) != 1 || d.Again != tc.again {
+				t.Errorf("%d resources are synced, again after %s", len(d.Sync), d.Again)
 			}
 			if !kubebindv1alpha2.IsTrue(d.Status.Conditions, kubebindv1alpha2.ConditionConnected) {
 				t.Errorf("it is not connected: %+v", d.Status.Conditions)

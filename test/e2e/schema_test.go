@@ -233,6 +233,7 @@ func schemaBreaks(t *testing.T, c claimable) {
 		if !kubebindv1alpha2.IsTrue(b.Status.Conditions, kubebindv1alpha2.ConditionConnected) {
 			t.Errorf("the binding is not connected: %+v", b.Status.Conditions)
 		}
+		exportSays(t, c, kubebindv1alpha2.ConditionConsumerInSync, metav1.ConditionFalse, kubebindv1alpha2.ReasonSchemaIncompatible, tc.path)
 		syncs(t, c, tc.object, "ok")
 		syncs(t, c, tc.object, "go")
 		changeCRD(t, c.Provider, func(crd *apiextensionsv1.CustomResourceDefinition) { withSpec(crd, tc.mends) })

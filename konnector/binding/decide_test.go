@@ -197,8 +197,8 @@ func TestDecideWhatToSync(t *testing.T) {
 	}
 }
 
-// Objects are read anew at once when the schema of their version changes, and again when no watch can be served by the
-// old one any more.
+// Objects are read anew at once when the schema of their version changes, again when the API server should have heard of
+// it, and again when no watch can be served by the old one any more.
 func TestSchemaChangeReadsAnew(t *testing.T) {
 	changed := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	at := func(after time.Duration, stamp bool) Decision {
@@ -208,7 +208,7 @@ func TestSchemaChangeReadsAnew(t *testing.T) {
 			}
 		}), func(f *Facts) { f.Now = changed.Add(after) }))
 	}
-	never, young, old := at(0, false), at(time.Minute, true), at(3*time.Minute, true)
+	never, first, young, old := at(0, false), at(time.Second, true), at(time.Minute, true), at(3*time.Minute, true)
 	if never.Sync[0].Served["v1"] != old.Sync[0].Served["v1"] || never.Again != 0 || old.Again != 0 {
 		t.Errorf("an old change still counts: %+v", old)
 	}
@@ -217,6 +217,9 @@ func TestSchemaChangeReadsAnew(t *testing.T) {
 	}
 	if young.Sync[0].Served["v1"] == old.Sync[0].Served["v1"] || young.Again <= 0 || young.Again > 2*time.Minute {
 		t.Errorf("a young change does not count: %+v", young)
+	}
+	if first.Sync[0].Served["v1"] == young.Sync[0].Served["v1"] || first.Again != 4*time.Second {
+		t.Errorf("a change just made is like a young one: %+v", first)
 	}
 }
 

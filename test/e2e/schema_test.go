@@ -314,6 +314,18 @@ func schemaMoves(t *testing.T, c claimable) {
 		"spec.versions[v1]: is removed while objects may be stored in it")
 	expect.Change(t, c.Consumer, inV2(widget("team", "one")), expect.Set("still", "spec", "intent"))
 	expect.Has(t, c.Provider, inV2(widget(c.there("team"), "one")), "still", "spec", "intent")
+
+	// Once all objects were written anew, the consumer's administrator says so, as for any CRD.
+	expect.Eventually(t, "nothing should be stored in v1", func(ctx context.Context) error {
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := c.Consumer.Client.Get(ctx, client.ObjectKey{Name: widgets}, crd); err != nil {
+			return err
+		}
+		crd.Status.StoredVersions = []string{"v2"}
+		return c.Consumer.Client.Status().Update(ctx, crd)
+	})
+	binds(t, c, kubebindv1alpha2.ConditionSchemaInSync, metav1.ConditionTrue, "", "")
+	crdBecomes(t, c.Pair, "rid of v1", func(crd *apiextensionsv1.CustomResourceDefinition) bool { return len(crd.Spec.Versions) == 1 })
 }
 
 // With policy Never the schema is that of the binding's beginning.

@@ -32,8 +32,8 @@ type Options struct {
 //
 // All that a CRD's versions have travels, schemas as the API server gives them. When the versions asked for leave out
 // the one that the provider stores, the most stable of them is the one that the consumer stores. A conversion webhook
-// never travels: a CRD that has one is offered in its storage version only, and an annotation says so; asking for others
-// is refused. Two columns of the same name are one. Nothing else is left out: what cannot travel is refused with a
+// never travels: a CRD that has one is offered in its storage version only, and an annotation says so; asking only for
+// others is refused. Two columns of the same name are one. Nothing else is left out: what cannot travel is refused with a
 // RefusedError.
 func FromCRD(crd *apiextensionsv1.CustomResourceDefinition, o Options) (*kubebindv1alpha2.BoundSchema, error) {
 	crd = crd.DeepCopy()
@@ -50,7 +50,7 @@ func FromCRD(crd *apiextensionsv1.CustomResourceDefinition, o Options) (*kubebin
 	if err != nil {
 		return nil, err
 	}
-	versions, notice, err := withoutWebhook(crd, versions, o.Versions, refuse)
+	versions, notice, err := withoutWebhook(crd, versions, refuse)
 	if err != nil {
 		return nil, err
 	}
@@ -76,29 +76,30 @@ func FromCRD(crd *apiextensionsv1.CustomResourceDefinition, o Options) (*kubebin
 	return bound, nil
 }
 
-// withoutWebhook leaves of several versions that are converted by a webhook the one that is stored: consumers call no
-// webhook of a provider.
+// withoutWebhook leaves of a CRD that converts by a webhook the version that is stored, and says so if that leaves anything
+// out: consumers call no webhook of a provider, and only what is stored is the object itself.
 func withoutWebhook(
-	crd *apiextensionsv1.CustomResourceDefinition, versions []apiextensionsv1.CustomResourceDefinitionVersion, wanted []string, refuse refusal,
+	crd *apiextensionsv1.CustomResourceDefinition, selected []apiextensionsv1.CustomResourceDefinitionVersion, refuse refusal,
 ) (_ []apiextensionsv1.CustomResourceDefinitionVersion, notice string, err error) {
-	if len(versions) < 2 || crd.Spec.Conversion == nil || crd.Spec.Conversion.Strategy == apiextensionsv1.NoneConverter {
-		return versions, "", nil
+	if len(crd.Spec.Versions) < 2 || crd.Spec.Conversion == nil || crd.Spec.Conversion.Strategy == apiextensionsv1.NoneConverter {
+		return selected, "", nil
 	}
-	for _, v := range versions {
-		if !v.Storage {
-			continue
-		}
-		if len(wanted) > 0 {
-			return nil, "", refuse.invalid("it converts between versions by a webhook, and consumers call no webhook of a provider; "+
-				"ask for its storage version %s alone", v.Name)
-		}
-		if !v.Served {
-			return nil, "", refuse.invalid("it converts between versions by a webhook, and its storage version %s, which alone could be offered, is not served", v.Name)
-		}
-		return []apiextensionsv1.CustomResourceDefinitionVersion{v}, fmt.Sprintf("%s is offered in its storage version %s only: "+
-			"it converts between versions by a webhook, and consumers call no webhook of a provider", refuse.resource, v.Name), nil
+	const why = "it converts between versions by a webhook, and consumers call no webhook of a provider"
+	stored := slices.IndexFunc(crd.Spec.Versions, func(v apiextensionsv1.CustomResourceDefinitionVersion) bool { return v.Storage })
+	if stored < 0 {
+		return nil, "", refuse.invalid("no version is stored")
 	}
-	return nil, "", refuse.invalid("no version is stored")
+	v := crd.Spec.Versions[stored]
+	if !v.Served {
+		return nil, "", refuse.invalid("%s; its storage version %s, which alone could be offered, is not served", why, v.Name)
+	}
+	if !slices.ContainsFunc(selected, func(s apiextensionsv1.CustomResourceDefinitionVersion) bool { return s.Name == v.Name }) {
+		return nil, "", refuse.invalid("%s; only its storage version %s could be offered, which is not among those asked for", why, v.Name)
+	}
+	if len(selected) > 1 {
+		notice = fmt.Sprintf("%s is offered in its storage version %s only: %s", refuse.resource, v.Name, why)
+	}
+	return []apiextensionsv1.CustomResourceDefinitionVersion{v}, notice, nil
 }
 
 // finish adds the annotations, and checks the result as the consumer will.

@@ -100,8 +100,8 @@ func (c *Controller) patchFinalizers(ctx context.Context, binding *kubebindv1alp
 	return nil
 }
 
-// applySchemas makes the CRDs what they should be. What the API server has against one of them is a fact; other errors
-// are returned as well, to be tried again.
+// applySchemas makes the CRDs what they should be. What the API server has against one of them is a fact; errors that are
+// no answer are returned as well, to be tried again at once.
 func (c *Controller) applySchemas(ctx context.Context, f *Facts) error {
 	var errs []error
 	for i := range f.Resources {
@@ -112,7 +112,7 @@ func (c *Controller) applySchemas(ctx context.Context, f *Facts) error {
 		crd, err := schema.Apply(ctx, c.client, r.Step, f.Now)
 		if err != nil {
 			r.Err = err
-			if !apierrors.IsInvalid(err) {
+			if !apierrors.IsInvalid(err) && !apierrors.IsForbidden(err) {
 				errs = append(errs, err)
 			}
 			continue

@@ -117,16 +117,25 @@ func resourcesToSync(f Facts) []connection.Resource {
 	return out
 }
 
-// again is when the last of the versions whose schemas were changed lately counts as old.
+// refusedAgain is how soon a CRD is tried again that this API server refused. No event tells when its mind changes: a
+// policy or a right that forbade it can go at any time.
+const refusedAgain = 10 * time.Second
+
+// again is when the next of the versions whose schemas were changed lately counts as older, or when to try again what was
+// refused.
 func again(f Facts) time.Duration {
 	var out time.Duration
 	for _, r := range f.Resources {
+		if r.Err != nil {
+			return refusedAgain
+		}
 		if r.CRD == nil {
 			continue
 		}
 		for _, v := range r.CRD.Spec.Versions {
-			left, _ := schema.Fresh(r.CRD, v.Name, f.Now)
-			out = max(out, left)
+			if _, left := schema.Settling(r.CRD, v.Name, f.Now); left > 0 && (out == 0 || left < out) {
+				out = left
+			}
 		}
 	}
 	return out
@@ -140,8 +149,8 @@ func servedVersions(crd *apiextensionsv1.CustomResourceDefinition, now time.Time
 			continue
 		}
 		read := schema.VersionHash(v)
-		if _, fresh := schema.Fresh(crd, v.Name, now); fresh {
-			read += " fresh"
+		if stage, _ := schema.Settling(crd, v.Name, now); stage > 0 {
+			read += fmt.Sprintf(" %d", stage)
 		}
 		out[v.Name] = connection.Version{Status: v.Subresources != nil && v.Subresources.Status != nil, Schema: read}
 	}

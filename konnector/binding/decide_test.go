@@ -197,8 +197,8 @@ func TestDecideWhatToSync(t *testing.T) {
 	}
 }
 
-// Objects are read anew at once when the schema of their version changes, and again when no watch can be served by the
-// old one any more.
+// Objects are read anew at once when the schema of their version changes, again when the API server should have heard of
+// it, and again when no watch can be served by the old one any more.
 func TestSchemaChangeReadsAnew(t *testing.T) {
 	changed := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	at := func(after time.Duration, stamp bool) Decision {
@@ -208,7 +208,7 @@ func TestSchemaChangeReadsAnew(t *testing.T) {
 			}
 		}), func(f *Facts) { f.Now = changed.Add(after) }))
 	}
-	never, young, old := at(0, false), at(time.Minute, true), at(3*time.Minute, true)
+	never, first, young, old := at(0, false), at(time.Second, true), at(time.Minute, true), at(3*time.Minute, true)
 	if never.Sync[0].Served["v1"] != old.Sync[0].Served["v1"] || never.Again != 0 || old.Again != 0 {
 		t.Errorf("an old change still counts: %+v", old)
 	}
@@ -218,6 +218,9 @@ func TestSchemaChangeReadsAnew(t *testing.T) {
 	if young.Sync[0].Served["v1"] == old.Sync[0].Served["v1"] || young.Again <= 0 || young.Again > 2*time.Minute {
 		t.Errorf("a young change does not count: %+v", young)
 	}
+	if first.Sync[0].Served["v1"] == young.Sync[0].Served["v1"] || first.Again != 4*time.Second {
+		t.Errorf("a change just made is like a young one: %+v", first)
+	}
 }
 
 // A schema that the provider has broken, or that this API server refuses, stays as it was, and objects go on syncing (W39).
@@ -225,14 +228,15 @@ func TestOldSchemaGoesOn(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*ResourceFacts)
 		reason string
+		again  time.Duration
 	}{
-		"breaking": {func(r *ResourceFacts) { r.Step = schema.Step{Verdict: schema.Breaking, Message: "spec.x"} }, kubebindv1alpha2.ReasonSchemaIncompatible},
-		"refused":  {func(r *ResourceFacts) { r.Step.Verdict, r.Err = schema.Update, errors.New("spec.x") }, kubebindv1alpha2.ReasonCustomResourceDefinitionUpdateFailed},
+		"breaking": {func(r *ResourceFacts) { r.Step = schema.Step{Verdict: schema.Breaking, Message: "spec.x"} }, kubebindv1alpha2.ReasonSchemaIncompatible, 0},
+		"refused":  {func(r *ResourceFacts) { r.Step.Verdict, r.Err = schema.Update, errors.New("spec.x") }, kubebindv1alpha2.ReasonCustomResourceDefinitionUpdateFailed, refusedAgain},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := Decide(facts(resource(tc.change)))
-			if len(d.Sync) != 1 {
-				t.Errorf("%d resources are synced", len(d.Sync))
+			d := Decide(facts(resource(tc.change), func(f *Facts) { f.Now = time.Now() }))
+			if len(d.Sync) != 1 || d.Again != tc.again {
+				t.Errorf("%d resources are synced, again after %s", len(d.Sync), d.Again)
 			}
 			if !kubebindv1alpha2.IsTrue(d.Status.Conditions, kubebindv1alpha2.ConditionConnected) {
 				t.Errorf("it is not connected: %+v", d.Status.Conditions)

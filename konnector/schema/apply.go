@@ -17,16 +17,29 @@ import (
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 )
 
-// settleTime is how long after a change of a CRD an API server may serve watches by the old schema: it waits for their end
-// for two minutes at most, see tearDown in k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go. The rest
-// is for it to hear of the change.
-const settleTime = 2*time.Minute + 10*time.Second
+const (
+	// hearTime is how long it takes, as a rule, until an API server serves new watches by a CRD that was changed.
+	hearTime = 5 * time.Second
+	// settleTime is how long after a change of a CRD an API server may serve watches by the old schema: it waits for their
+	// end for two minutes at most, see tearDown in k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go. The
+	// rest is for it to hear of the change.
+	settleTime = 2*time.Minute + 10*time.Second
+)
 
-// Fresh says whether the schema of a version was changed so lately that watches may still be served by the one before, and
-// how long that can be so.
-func Fresh(crd *apiextensionsv1.CustomResourceDefinition, version string, now time.Time) (left time.Duration, fresh bool) {
-	left = changes(crd)[version].Add(settleTime).Sub(now)
-	return max(left, 0), left > 0
+// Settling counts down while watches may still be served by the schema that a version had before its last change: 2 if even
+// new ones may be, 1 if those that began in time may be, 0 if none can be. left is how long it stays so, 0 if for good.
+func Settling(crd *apiextensionsv1.CustomResourceDefinition, version string, now time.Time) (stage int, left time.Duration) {
+	changed, ok := changes(crd)[version]
+	if !ok {
+		return 0, 0
+	}
+	switch age := now.Sub(changed); {
+	case age < hearTime:
+		return 2, hearTime - age
+	case age < settleTime:
+		return 1, settleTime - age
+	}
+	return 0, 0
 }
 
 // changes says when the schemas of versions were changed.

@@ -4,11 +4,13 @@ package schema
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
 )
 
 // Break is one way in which a change of a CRD would break objects that are stored.
@@ -22,7 +24,11 @@ type Break struct {
 func (b Break) String() string { return b.Path.String() + ": " + b.Message }
 
 // Breaks lists what a change of a CRD would break: objects that could not be found, read or written any more as they are,
-// or that would lose fields. It errs on the safe side: what cannot be told to be harmless, like a new rule, breaks.
+// or that would lose fields. It errs on the safe side: what cannot be told to be harmless, like a new rule, breaks. That
+// API servers let pass what was invalid before as long as it does not change is no help: it changes sooner or later.
+//
+// Not looked at, because objects survive them: columns, short names, categories, subresources, selectable fields,
+// x-kubernetes-map-type, versions that are new or served no longer, and default values while there is one.
 func Breaks(have, want *apiextensionsv1.CustomResourceDefinition) []Break {
 	var c comparison
 	spec := field.NewPath("spec")
@@ -51,8 +57,8 @@ func (c *comparison) same(path *field.Path, have, want string) {
 	}
 }
 
-// version compares one version that is there. Objects that are stored in one version are read in another by their bytes,
-// so if another version is to be stored, it must not take less than the one before.
+// version compares one version that is there. Without a webhook objects are stored in another version by their bytes, so if
+// another version is to be stored, new or not, it must not take less than the one before.
 func (c *comparison) version(path *field.Path, v *apiextensionsv1.CustomResourceDefinitionVersion, have, want *apiextensionsv1.CustomResourceDefinition) {
 	path = path.Key(v.Name)
 	next := versionNamed(want, v.Name)
@@ -65,7 +71,7 @@ func (c *comparison) version(path *field.Path, v *apiextensionsv1.CustomResource
 	c.schemas(path, v, next)
 	if v.Storage && !next.Storage {
 		for i := range want.Spec.Versions {
-			if stored := &want.Spec.Versions[i]; stored.Storage && versionNamed(have, stored.Name) == nil {
+			if stored := &want.Spec.Versions[i]; stored.Storage {
 				c.schemas(path.Root().Child("versions").Key(stored.Name), v, stored)
 			}
 		}
@@ -85,7 +91,35 @@ func (c *comparison) schemas(path *field.Path, have, want *apiextensionsv1.Custo
 	if have.Schema == nil || want.Schema == nil || have.Schema.OpenAPIV3Schema == nil || want.Schema.OpenAPIV3Schema == nil {
 		return
 	}
-	c.schema(path.Child("schema", "openAPIV3Schema"), have.Schema.OpenAPIV3Schema, want.Schema.OpenAPIV3Schema)
+	c.schema(path.Child("schema", "openAPIV3Schema"), withObjectFields(have.Schema.OpenAPIV3Schema), withObjectFields(want.Schema.OpenAPIV3Schema))
+}
+
+// withObjectFields is the schema of a whole object with what an API server knows by itself, named or not: apiVersion, kind
+// and metadata, in which a schema can restrict only the names.
+func withObjectFields(s *apiextensionsv1.JSONSchemaProps) *apiextensionsv1.JSONSchemaProps {
+	out := *s
+	out.Properties = maps.Clone(s.Properties)
+	if out.Properties == nil {
+		out.Properties = map[string]apiextensionsv1.JSONSchemaProps{}
+	}
+	text := apiextensionsv1.JSONSchemaProps{Type: "string"}
+	for _, name := range []string{"apiVersion", "kind"} {
+		if _, named := out.Properties[name]; !named {
+			out.Properties[name] = text
+		}
+	}
+	metadata := out.Properties["metadata"]
+	metadata.Type, metadata.Properties = "object", maps.Clone(metadata.Properties)
+	if metadata.Properties == nil {
+		metadata.Properties = map[string]apiextensionsv1.JSONSchemaProps{}
+	}
+	for _, name := range []string{"name", "generateName"} {
+		if _, named := metadata.Properties[name]; !named {
+			metadata.Properties[name] = text
+		}
+	}
+	out.Properties["metadata"] = metadata
+	return &out
 }
 
 // schema compares what one place of an object may hold.
@@ -95,6 +129,9 @@ func (c *comparison) schema(path *field.Path, have, want *apiextensionsv1.JSONSc
 	}
 	if !c.types(path, have, want) {
 		return
+	}
+	if have.XEmbeddedResource && want.XEmbeddedResource {
+		have, want = withObjectFields(have), withObjectFields(want)
 	}
 	c.values(path, have, want)
 	c.limits(path, have, want)
@@ -123,7 +160,7 @@ func (c *comparison) values(path *field.Path, have, want *apiextensionsv1.JSONSc
 	if have.Nullable && !want.Nullable {
 		c.add(path.Child("nullable"), "is removed")
 	}
-	if want.Format != "" && want.Format != have.Format {
+	if want.Format != "" && want.Format != have.Format && !widest(want) {
 		c.add(path.Child("format"), "becomes %q", want.Format)
 	}
 	if want.Pattern != "" && want.Pattern != have.Pattern {
@@ -146,6 +183,14 @@ func (c *comparison) values(path *field.Path, have, want *apiextensionsv1.JSONSc
 	if want.XEmbeddedResource && !have.XEmbeddedResource {
 		c.add(path.Child("x-kubernetes-embedded-resource"), "is added")
 	}
+	if have.XEmbeddedResource && !want.XEmbeddedResource && !preserves(want) {
+		c.add(path.Child("x-kubernetes-embedded-resource"), "is removed, and what the schema does not name would be from all objects")
+	}
+}
+
+// widest says that the format of a number takes all numbers of its type.
+func widest(s *apiextensionsv1.JSONSchemaProps) bool {
+	return s.Type == "integer" && s.Format == "int64" || s.Type == "number" && s.Format == "double"
 }
 
 // limits are those on sizes and numbers: a new or a tighter one breaks.
@@ -165,15 +210,16 @@ func (c *comparison) limits(path *field.Path, have, want *apiextensionsv1.JSONSc
 		{"minProperties", have.MinProperties, want.MinProperties, true},
 	} {
 		if limit.least {
-			lower(c, path.Child(limit.name), limit.have, limit.want)
+			// Nothing is smaller than nothing.
+			lower(c, path.Child(limit.name), ptr.To(ptr.Deref(limit.have, 0)), limit.want)
 		} else {
 			upper(c, path.Child(limit.name), limit.have, limit.want)
 		}
 	}
-	if want.ExclusiveMaximum && !have.ExclusiveMaximum {
+	if want.ExclusiveMaximum && !have.ExclusiveMaximum && ptr.Equal(have.Maximum, want.Maximum) {
 		c.add(path.Child("exclusiveMaximum"), "is added")
 	}
-	if want.ExclusiveMinimum && !have.ExclusiveMinimum {
+	if want.ExclusiveMinimum && !have.ExclusiveMinimum && ptr.Equal(have.Minimum, want.Minimum) {
 		c.add(path.Child("exclusiveMinimum"), "is added")
 	}
 	if want.MultipleOf != nil && (have.MultipleOf == nil || *have.MultipleOf != *want.MultipleOf) {
@@ -199,7 +245,9 @@ func lower[N int64 | float64](c *comparison, path *field.Path, have, want *N) {
 // rules are those that cannot be compared: each new one breaks.
 func (c *comparison) rules(path *field.Path, have, want *apiextensionsv1.JSONSchemaProps) {
 	for _, rule := range want.XValidations {
-		if !slices.ContainsFunc(have.XValidations, func(r apiextensionsv1.ValidationRule) bool { return r.Rule == rule.Rule }) {
+		if !slices.ContainsFunc(have.XValidations, func(r apiextensionsv1.ValidationRule) bool {
+			return r.Rule == rule.Rule && (ptr.Deref(r.OptionalOldSelf, false) || !ptr.Deref(rule.OptionalOldSelf, false))
+		}) {
 			c.add(path.Child("x-kubernetes-validations"), "%q is added", rule.Rule)
 		}
 	}

@@ -12,11 +12,7 @@ import (
 
 // properties compares the fields of an object. One that is not known any more is pruned from what is stored.
 func (c *comparison) properties(path *field.Path, have, want *apiextensionsv1.JSONSchemaProps) {
-	for _, name := range want.Required {
-		if !slices.Contains(have.Required, name) && want.Properties[name].Default == nil {
-			c.add(path.Child("required"), "%q is added, and has no default", name)
-		}
-	}
+	c.required(path.Child("required"), have, want)
 	children := path.Child("properties")
 	for _, name := range slices.Sorted(maps.Keys(have.Properties)) {
 		before := have.Properties[name]
@@ -24,6 +20,8 @@ func (c *comparison) properties(path *field.Path, have, want *apiextensionsv1.JS
 		switch {
 		case still:
 			c.schema(children.Key(name), &before, &after)
+		case want.AdditionalProperties != nil && want.AdditionalProperties.Schema != nil:
+			c.schema(path.Child("additionalProperties"), &before, want.AdditionalProperties.Schema)
 		case !preserves(want) && want.AdditionalProperties == nil:
 			c.add(children.Key(name), "is removed, and would be from all objects")
 		}
@@ -38,10 +36,26 @@ func (c *comparison) properties(path *field.Path, have, want *apiextensionsv1.JS
 	c.additional(path.Child("additionalProperties"), have, want)
 }
 
+// required looks for fields that stored objects may lack. Those that a default fills in are not stored before somebody
+// writes the object, so the default must stay.
+func (c *comparison) required(path *field.Path, have, want *apiextensionsv1.JSONSchemaProps) {
+	for _, name := range want.Required {
+		switch {
+		case want.Properties[name].Default != nil:
+		case !slices.Contains(have.Required, name):
+			c.add(path, "%q is added, and has no default", name)
+		case have.Properties[name].Default != nil:
+			c.add(path, "%q has no default any more", name)
+		}
+	}
+}
+
 // additional compares the values of a map.
 func (c *comparison) additional(path *field.Path, have, want *apiextensionsv1.JSONSchemaProps) {
 	before, after := have.AdditionalProperties, want.AdditionalProperties
 	switch {
+	case preserves(have) && before == nil && after != nil && after.Schema != nil:
+		c.add(path, "is restricted where anything could be")
 	case before == nil || !before.Allows && before.Schema == nil:
 	case after == nil || !after.Allows && after.Schema == nil:
 		if !preserves(want) {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -60,6 +59,10 @@ func Plan(bound *kubebindv1alpha2.BoundSchema, have *apiextensionsv1.CustomResou
 		return Step{Verdict: Invalid, Message: fmt.Sprintf("The provider's schema %s cannot be read: %v.", bound.Name, err)}
 	}
 	metav1.SetMetaDataAnnotation(&want.ObjectMeta, kubebindv1alpha2.SourceSpecHashAnnotation, hash)
+	same, err := isAs(want, have)
+	if err != nil {
+		return Step{Verdict: Invalid, Message: fmt.Sprintf("CustomResourceDefinition %s cannot be compared: %v.", want.Name, err)}
+	}
 	switch {
 	case have == nil:
 		want.OwnerReferences = []metav1.OwnerReference{ownerReference(owner)}
@@ -69,7 +72,7 @@ func Plan(bound *kubebindv1alpha2.BoundSchema, have *apiextensionsv1.CustomResou
 			"Remove it, if nothing here needs it, and the binding goes on.", have.Name)}
 	case have.DeletionTimestamp != nil:
 		return Step{Verdict: Terminating, CRD: have, Message: fmt.Sprintf("CustomResourceDefinition %s is being deleted; it is made again once it is gone.", have.Name)}
-	case have.Annotations[kubebindv1alpha2.SourceSpecHashAnnotation] == hash && equality.Semantic.DeepDerivative(want.Spec, have.Spec):
+	case same:
 		return Step{Verdict: InSync, CRD: have}
 	}
 	// What was changed here only, with the same schema behind it, is put back.
@@ -85,6 +88,19 @@ func Plan(bound *kubebindv1alpha2.BoundSchema, have *apiextensionsv1.CustomResou
 		metav1.SetMetaDataAnnotation(&next.ObjectMeta, key, value)
 	}
 	return Step{Verdict: Update, CRD: next, Changed: changed(have, next)}
+}
+
+// isAs says whether a CRD is what is wanted, to the last field: what somebody has added here is drift as well.
+func isAs(want, have *apiextensionsv1.CustomResourceDefinition) (bool, error) {
+	if have == nil {
+		return false, nil
+	}
+	for key, value := range want.Annotations {
+		if have.Annotations[key] != value {
+			return false, nil
+		}
+	}
+	return boundschema.SameSpec(want, have)
 }
 
 func changed(have, want *apiextensionsv1.CustomResourceDefinition) []string {

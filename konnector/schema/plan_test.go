@@ -3,6 +3,7 @@
 package schema
 
 import (
+	"strings"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -56,9 +57,22 @@ func TestPlan(t *testing.T) {
 		"W40 edited": {created(us, func(c *apiextensionsv1.CustomResourceDefinition) {
 			c.Spec.Versions[0].Schema.OpenAPIV3Schema.Type = "string"
 		}), Update},
+		"W40 a field added": {created(us, func(c *apiextensionsv1.CustomResourceDefinition) {
+			c.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties = map[string]apiextensionsv1.JSONSchemaProps{"x": {Type: "string"}}
+		}), Update},
+		"W40 a limit added": {created(us, func(c *apiextensionsv1.CustomResourceDefinition) {
+			c.Spec.Versions[0].Schema.OpenAPIV3Schema.Required = []string{"x"}
+		}), Update},
+		"W40 a webhook added": {created(us, func(c *apiextensionsv1.CustomResourceDefinition) {
+			c.Spec.Conversion.Strategy = apiextensionsv1.WebhookConverter
+		}), Update},
 		"of an older schema": {created(us, func(c *apiextensionsv1.CustomResourceDefinition) {
 			c.Annotations[kubebindv1alpha2.SourceSpecHashAnnotation] = "old"
 		}), Update},
+		"of a schema that had more": {created(us, func(c *apiextensionsv1.CustomResourceDefinition) {
+			c.Annotations[kubebindv1alpha2.SourceSpecHashAnnotation] = "old"
+			c.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties = map[string]apiextensionsv1.JSONSchemaProps{"x": {Type: "string"}}
+		}), Breaking},
 		"somebody's":                     {source(), Foreign},
 		"another binding's of this name": {created(theirs), Foreign},
 		"going":                          {created(us, func(c *apiextensionsv1.CustomResourceDefinition) { c.DeletionTimestamp = &now }), Terminating},
@@ -73,6 +87,27 @@ func TestPlan(t *testing.T) {
 				t.Errorf("the CRD to go on with is %v", step.CRD)
 			}
 		})
+	}
+}
+
+// However much a change breaks, the message names the first few places and stays readable.
+func TestBreakingMessage(t *testing.T) {
+	us := &kubebindv1alpha2.APIServiceBinding{ObjectMeta: metav1.ObjectMeta{Name: "cowboys", UID: "us"}}
+	have := Plan(bound(t), nil, us).CRD
+	have.Annotations[kubebindv1alpha2.SourceSpecHashAnnotation] = "old"
+	properties := map[string]apiextensionsv1.JSONSchemaProps{}
+	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+		properties[name] = apiextensionsv1.JSONSchemaProps{Type: "string"}
+	}
+	have.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties = properties
+	step := Plan(bound(t), have, us)
+	for _, part := range []string{"spec.versions[v1alpha1].schema.openAPIV3Schema.properties[a]: is removed", "properties[e]: is removed", "and 2 more"} {
+		if !strings.Contains(step.Message, part) {
+			t.Errorf("it says %q, not %q", step.Message, part)
+		}
+	}
+	if step.CRD != have || len(step.Changed) > 0 {
+		t.Errorf("the CRD is changed: %+v", step)
 	}
 }
 

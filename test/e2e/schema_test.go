@@ -133,6 +133,25 @@ func syncs(t *testing.T, c claimable, name, intent string) {
 	expect.Has(t, c.Provider, widget(c.there("team"), name), intent, "spec", "intent")
 }
 
+// takes sets a field that the consumer's API server has just learnt of: until its handlers know as well, it drops it.
+func takes(t *testing.T, c claimable, like *unstructured.Unstructured, value string, path ...string) {
+	t.Helper()
+	expect.Eventually(t, "the consumer should take "+strings.Join(path, "."), func(ctx context.Context) error {
+		o, err := expect.Get(ctx, c.Consumer, like)
+		if err != nil {
+			return err
+		}
+		expect.Set(value, path...)(o)
+		if err := c.Consumer.Client.Update(ctx, o, client.FieldOwner(pair.FieldManager)); err != nil {
+			return err
+		}
+		if got, _, err := unstructured.NestedString(o.Object, path...); got != value {
+			return errors.Join(err, errors.New("it has dropped it"))
+		}
+		return nil
+	})
+}
+
 // With policy Always the consumer follows for as long as the export lives, as far as its objects are safe.
 func TestSchemaFollows(t *testing.T) {
 	t.Parallel()
@@ -167,27 +186,28 @@ func TestSchemaFollows(t *testing.T) {
 			expect.Create(t, p.Consumer, widget("team", "one"))
 			syncs(t, c, "one", "first")
 
+			watches := len(konnectorReads(t, log))
+			changeCRD(t, p.Provider, addVersion("v2"))
+			crdBecomes(t, p, "a new version", func(crd *apiextensionsv1.CustomResourceDefinition) bool { return len(crd.Spec.Versions) == 2 })
+			second := widget("team", "second", expect.Set("new", "spec", "intent"))
+			second.SetAPIVersion("wildwest.dev/v2")
+			expect.Eventually(t, "the new version should be served", func(ctx context.Context) error {
+				return client.IgnoreAlreadyExists(p.Consumer.Client.Create(ctx, second))
+			})
+			expect.Has(t, p.Provider, widget(c.there("team"), "second"), "new", "spec", "intent")
+			syncs(t, c, "one", "again")
+			if again := len(konnectorReads(t, log)); again != watches {
+				t.Errorf("the syncer was restarted: %d watches, then %d", watches, again)
+			}
+
 			changeCRD(t, p.Provider, addField("colour", "string"))
 			crdBecomes(t, p, "a new field", func(crd *apiextensionsv1.CustomResourceDefinition) bool {
 				_, has := specOf(crd, 0).Properties["colour"]
 				return has
 			})
-			expect.Change(t, p.Consumer, widget("team", "one"), expect.Set("blue", "spec", "colour"))
+			takes(t, c, widget("team", "one"), "blue", "spec", "colour")
 			expect.Has(t, p.Provider, widget(c.there("team"), "one"), "blue", "spec", "colour")
-
-			watches := len(konnectorReads(t, log))
-			changeCRD(t, p.Provider, addVersion("v2"))
-			crdBecomes(t, p, "a new version", func(crd *apiextensionsv1.CustomResourceDefinition) bool { return len(crd.Spec.Versions) == 2 })
-			second := widget("team", "second", expect.Set("red", "spec", "colour"))
-			second.SetAPIVersion("wildwest.dev/v2")
-			expect.Eventually(t, "the new version should be served", func(ctx context.Context) error {
-				return client.IgnoreAlreadyExists(p.Consumer.Client.Create(ctx, second))
-			})
-			expect.Has(t, p.Provider, widget(c.there("team"), "second"), "red", "spec", "colour")
-			syncs(t, c, "one", "again")
-			if again := len(konnectorReads(t, log)); again != watches {
-				t.Errorf("the syncer was restarted: %d watches, then %d", watches, again)
-			}
+			syncs(t, c, "second", "coloured")
 			t.Run("what breaks is not applied", func(t *testing.T) { schemaBreaks(t, c) })
 			t.Run("W40 what is edited here is put back", func(t *testing.T) { schemaDrift(t, c) })
 			t.Run("W38 the version is no longer served", func(t *testing.T) { schemaMoves(t, c) })
@@ -233,6 +253,7 @@ func schemaBreaks(t *testing.T, c claimable) {
 		if !kubebindv1alpha2.IsTrue(b.Status.Conditions, kubebindv1alpha2.ConditionConnected) {
 			t.Errorf("the binding is not connected: %+v", b.Status.Conditions)
 		}
+		exportSays(t, c, kubebindv1alpha2.ConditionConsumerInSync, metav1.ConditionFalse, kubebindv1alpha2.ReasonSchemaIncompatible, tc.path)
 		syncs(t, c, tc.object, "ok")
 		syncs(t, c, tc.object, "go")
 		changeCRD(t, c.Provider, func(crd *apiextensionsv1.CustomResourceDefinition) { withSpec(crd, tc.mends) })
@@ -293,6 +314,18 @@ func schemaMoves(t *testing.T, c claimable) {
 		"spec.versions[v1]: is removed while objects may be stored in it")
 	expect.Change(t, c.Consumer, inV2(widget("team", "one")), expect.Set("still", "spec", "intent"))
 	expect.Has(t, c.Provider, inV2(widget(c.there("team"), "one")), "still", "spec", "intent")
+
+	// Once all objects were written anew, the consumer's administrator says so, as for any CRD.
+	expect.Eventually(t, "nothing should be stored in v1", func(ctx context.Context) error {
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := c.Consumer.Client.Get(ctx, client.ObjectKey{Name: widgets}, crd); err != nil {
+			return err
+		}
+		crd.Status.StoredVersions = []string{"v2"}
+		return c.Consumer.Client.Status().Update(ctx, crd)
+	})
+	binds(t, c, kubebindv1alpha2.ConditionSchemaInSync, metav1.ConditionTrue, "", "")
+	crdBecomes(t, c.Pair, "rid of v1", func(crd *apiextensionsv1.CustomResourceDefinition) bool { return len(crd.Spec.Versions) == 1 })
 }
 
 // With policy Never the schema is that of the binding's beginning.

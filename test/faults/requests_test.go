@@ -86,7 +86,8 @@ func TestInvalidSourceIsReportedAndHeals(t *testing.T) {
 			name, versions, conversion)
 	}
 	const version = `{"name":"%s","served":true,"storage":%t,"schema":{"openAPIV3Schema":{"type":"object","properties":{"spec":{"type":"object","properties":{"intent":{"type":"string"}}}}}}}`
-	two := fmt.Sprintf(version, "v1", true) + "," + fmt.Sprintf(version, "v2", false)
+	// A CRD with a webhook is offered in its storage version, and this one is not served.
+	two := strings.Replace(fmt.Sprintf(version, "v1", true), `"served":true`, `"served":false`, 1) + "," + fmt.Sprintf(version, "v2", false)
 	webhook := `{"strategy":"Webhook","webhook":{"conversionReviewVersions":["v1"],"clientConfig":{"service":{"namespace":"default","name":"convert"}}}}`
 	if err := world.Provider.ApplyYAML(t.Context(), manifest(two, webhook)); err != nil {
 		t.Fatal(err)

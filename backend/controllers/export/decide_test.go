@@ -112,6 +112,36 @@ func TestDecideSchema(t *testing.T) {
 	}
 }
 
+// What is said of a source goes with it: a notice comes, stays pinned with the schema or goes again.
+func TestSchemaNotice(t *testing.T) {
+	noticed := func(s *kubebindv1alpha2.BoundSchema) {
+		s.Annotations[kubebindv1alpha2.SchemaNoticeAnnotation] = "one version only"
+	}
+	for name, tc := range map[string]struct {
+		policy       string
+		have, source *kubebindv1alpha2.BoundSchema
+		noticed      bool
+		write        bool
+	}{
+		"first time":               {"Always", nil, newSchema("h", noticed), true, true},
+		"comes, the schema stays":  {"Always", newSchema("h"), newSchema("h", noticed), true, true},
+		"goes, the schema stays":   {"Always", newSchema("h", noticed), newSchema("h"), false, true},
+		"goes with another schema": {"Always", newSchema("h", noticed), newSchema("i"), false, true},
+		"pinned":                   {"Never", newSchema("h", noticed), newSchema("i"), true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := schemaFacts{export: newExport("e", tc.policy), have: tc.have, source: tc.source}
+			if f.have != nil {
+				kept(tc.policy, f.export)(f.have)
+			}
+			d := decideSchema(f)
+			if got := d.want.Annotations[kubebindv1alpha2.SchemaNoticeAnnotation] != ""; got != tc.noticed || d.write != tc.write {
+				t.Errorf("noticed: %v, written: %v", got, d.write)
+			}
+		})
+	}
+}
+
 func TestOwners(t *testing.T) {
 	a, b := newExport("a", ""), newExport("b", "")
 	one := owners(nil, a)

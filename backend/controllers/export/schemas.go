@@ -79,7 +79,9 @@ func decideSchema(f schemaFacts) schemaDecision {
 
 // changed compares hashes rather than specs: the API server writes schemas in its own way.
 func changed(have, want *kubebindv1alpha2.BoundSchema) bool {
-	for _, key := range []string{kubebindv1alpha2.SourceSpecHashAnnotation, kubebindv1alpha2.SchemaUpdatePolicyAnnotation} {
+	for _, key := range []string{
+		kubebindv1alpha2.SourceSpecHashAnnotation, kubebindv1alpha2.SchemaUpdatePolicyAnnotation, kubebindv1alpha2.SchemaNoticeAnnotation,
+	} {
 		if have.Annotations[key] != want.Annotations[key] {
 			return true
 		}
@@ -92,6 +94,8 @@ func merge(have, source map[string]string, policy string) map[string]string {
 	if out == nil {
 		out = map[string]string{}
 	}
+	// What the source has no notice of any more must not stay.
+	delete(out, kubebindv1alpha2.SchemaNoticeAnnotation)
 	maps.Copy(out, source)
 	out[kubebindv1alpha2.SchemaUpdatePolicyAnnotation] = policy
 	return out

@@ -8,10 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
@@ -34,8 +36,8 @@ func documentedRoles(t *testing.T) []*rbacv1.ClusterRole {
 		}
 		out = append(out, role)
 	}
-	if len(out) != 2 {
-		t.Fatalf("%d roles, want 2", len(out))
+	if len(out) != 3 {
+		t.Fatalf("%d roles, want 3", len(out))
 	}
 	return out
 }
@@ -88,9 +90,15 @@ func TestDocumentedRightsAreEnough(t *testing.T) {
 	c := answerOf(t, finished(t, request, kubebindv1alpha2.PhaseSucceeded, kubebindv1alpha2.ReasonSecretReady))
 	create(t, c.Client, a.object(c.serviceNamespace(t, "garden"), "x"))
 	bind(t, requests, "trees", t.Name(), newTemplate(t, "-b", nil, tree).Name)
+	// With claims it takes the third role.
+	bindUser(t, user, create(t, admin(t), roles[2]).Name)
+	bind(t, requests, "claims", t.Name(), newTemplate(t, "-c", claimsOf, a).Name)
+	if err := c.List(t.Context(), &corev1.SecretList{}, client.InNamespace(c.serviceNamespace(t, "orchard"))); err != nil {
+		t.Errorf("claimed objects: %v", err)
+	}
 
 	// What it made it may take away.
-	for _, name := range []string{"mangos", "trees"} {
+	for _, name := range []string{"mangos", "trees", "claims"} {
 		export := get(t, admin(t), c.namespace, name, &kubebindv1alpha2.APIServiceExport{})
 		if err := admin(t).Delete(t.Context(), export); err != nil {
 			t.Fatal(err)
@@ -106,4 +114,9 @@ func TestDocumentedRightsAreEnough(t *testing.T) {
 		return nil
 	})
 	noClusterRights(t, c)
+	place := get(t, admin(t), c.namespace, kubebindv1alpha2.ClusterBindingName, &kubebindv1alpha2.ClusterBinding{})
+	if err := admin(t).Delete(t.Context(), place); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, "the place of a consumer that is removed", &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.namespace}})
 }

@@ -96,9 +96,7 @@ func TestInvalidSourceIsReportedAndHeals(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: kubebindv1alpha2.APIServiceExportTemplateSpec{
 			Scope:     kubebindv1alpha2.NamespacedScope,
-			Resources: []kubebindv1alpha2.ExportedResource{{
-				GroupResource: kubebindv1alpha2.GroupResource{Group: "wildwest.dev", Resource: "steers"}, Versions: []string{"v1", "v2"},
-			}},
+			Resources: []kubebindv1alpha2.ExportedResource{{GroupResource: kubebindv1alpha2.GroupResource{Group: "wildwest.dev", Resource: "steers"}}},
 		},
 	}
 	expect.Create(t, world.Provider, template)
@@ -133,7 +131,7 @@ func TestInvalidSourceIsReportedAndHeals(t *testing.T) {
 		})
 	}
 	answered(kubebindv1alpha2.PhasePending, kubebindv1alpha2.ReasonSchemaInvalid)
-	if err := world.Provider.ApplyYAML(t.Context(), manifest(two, `{"strategy":"None"}`)); err != nil {
+	if err := world.Provider.ApplyYAML(t.Context(), manifest(fmt.Sprintf(version, "v1", true), `{"strategy":"None"}`)); err != nil {
 		t.Fatal(err)
 	}
 	answered(kubebindv1alpha2.PhaseSucceeded, kubebindv1alpha2.ReasonSecretReady)

@@ -98,8 +98,12 @@ func blocked(f Facts) *connection.Problem {
 	case f.Health.Provider != nil:
 		why = f.Health.Provider.Message
 	}
-	return &connection.Problem{Reason: kubebindv1alpha2.ReasonUnbindingBlocked, Message: fmt.Sprintf("%s To unbind without the provider, "+
-		"set the annotation %s=true on this binding: what the provider has then stays there.", why, kubebindv1alpha2.ForceUnbindAnnotation)}
+	message := fmt.Sprintf("%s To unbind without the provider, set the annotation %s=true on this binding: what the provider has then "+
+		"stays there until this cluster binds the API again.", why, kubebindv1alpha2.ForceUnbindAnnotation)
+	if value, set := f.Binding.Annotations[kubebindv1alpha2.ForceUnbindAnnotation]; set {
+		message += fmt.Sprintf(" The value %q is not that.", value)
+	}
+	return &connection.Problem{Reason: kubebindv1alpha2.ReasonUnbindingBlocked, Message: message}
 }
 
 // drainingStatus is the status of a binding that is being deleted.

@@ -92,6 +92,13 @@ func TestDecideEnd(t *testing.T) {
 	}
 }
 
+func TestWrongForceIsNamed(t *testing.T) {
+	way := decideEnd(facts(annotated(kubebindv1alpha2.ForceUnbindAnnotation, "yes"), providerAway), Ending{})
+	if !strings.Contains(way.Problem.Message, `"yes" is not that`) {
+		t.Errorf("the message is %q", way.Problem.Message)
+	}
+}
+
 func TestDrainingStatus(t *testing.T) {
 	f := facts(providerAway)
 	f.Binding.Status.BoundSchemas = []kubebindv1alpha2.BoundSchemaReference{{GroupResource: f.Resources[0].Name}}

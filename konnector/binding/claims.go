@@ -91,8 +91,8 @@ func claimsOn(gvr runtimeschema.GroupVersionResource, claims []kubebindv1alpha2.
 
 // referrers are the resources of the export that claims refer from, in the version to read. Other resources are not
 // looked at.
-func referrers(f Facts, claims []kubebindv1alpha2.PermissionClaim) (map[runtimeschema.GroupResource]runtimeschema.GroupVersionResource, bool) {
-	out := map[runtimeschema.GroupResource]runtimeschema.GroupVersionResource{}
+func referrers(f Facts, claims []kubebindv1alpha2.PermissionClaim) (map[runtimeschema.GroupResource]connection.Referrer, bool) {
+	out := map[runtimeschema.GroupResource]connection.Referrer{}
 	for _, claim := range claims {
 		for _, reference := range claim.Selector.References {
 			r := resourceOf(f, reference.GroupResource)
@@ -103,8 +103,7 @@ func referrers(f Facts, claims []kubebindv1alpha2.PermissionClaim) (map[runtimes
 				return nil, false
 			}
 			if version := readVersion(r.CRD, reference.Versions); version != "" {
-				gr := reference.GroupResource.GroupResource()
-				out[gr] = gr.WithVersion(version)
+				out[reference.GroupResource.GroupResource()] = connection.Referrer{Version: version, Table: r.Table, Binding: f.Binding.Name}
 			}
 		}
 	}

@@ -61,6 +61,11 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if conn == nil {
 		return ctrl.Result{RequeueAfter: poolRetry}, nil
 	}
+	all, err := c.bindings(ctx, nil)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	c.pool.Claimants(claimants(all))
 	facts, session, err := c.gather(ctx, binding, conn)
 	if err != nil {
 		return ctrl.Result{}, err

@@ -15,6 +15,7 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/connection"
+	"kube-bind.io/kube-bind/konnector/routing"
 	"kube-bind.io/kube-bind/konnector/schema"
 )
 
@@ -28,9 +29,9 @@ type Facts struct {
 	Secret *connection.Problem
 	// Health is that of the session. Unless it is synced, Export, Request and Resources are not known.
 	Health connection.Health
-	// Export is the APIServiceExport of the binding's name, nil if there is none.
+	// Export is the binding's APIServiceExport, nil if there is none.
 	Export *kubebindv1alpha2.APIServiceExport
-	// Request is the APIServiceExportRequest of the binding's name, nil if there is none.
+	// Request is the APIServiceExportRequest of the same name, nil if there is none.
 	Request *kubebindv1alpha2.APIServiceExportRequest
 	// Resources are those of the export or, without one, those that the binding brought before.
 	Resources []ResourceFacts
@@ -46,8 +47,10 @@ type ResourceFacts struct {
 	Bound *kubebindv1alpha2.BoundSchema
 	// Step is what was to be done about its CRD.
 	Step schema.Step
-	// CRD is this binding's CRD as it is now, nil if there is none.
+	// CRD is this binding's CRD as it is now, nil if there is none. It may be others' as well.
 	CRD *apiextensionsv1.CustomResourceDefinition
+	// Table are all bindings of the resource.
+	Table routing.Table
 	// Err is what the API server said against the CRD.
 	Err error
 }
@@ -98,15 +101,17 @@ func resourcesToSync(f Facts) []connection.Resource {
 		if r.CRD == nil || !schema.Established(r.CRD) {
 			continue
 		}
-		version, ok := schema.SyncedVersion(r.CRD)
+		crd := r.agreed(f.Binding.Name)
+		version, ok := schema.SyncedVersion(crd)
 		if !ok {
 			continue
 		}
 		resource := connection.Resource{
 			GVR:        runtimeschema.GroupVersionResource{Group: r.Name.Group, Version: version.Name, Resource: r.Name.Resource},
-			Served:     servedVersions(r.CRD, f.Now),
+			Served:     servedVersions(crd, f.Now),
 			Namespaced: r.CRD.Spec.Scope == apiextensionsv1.NamespaceScoped,
 			Withdrawn:  f.Export == nil,
+			Table:      r.Table,
 		}
 		if f.Export != nil {
 			resource.Isolation = f.Export.Spec.Isolation
@@ -115,6 +120,23 @@ func resourcesToSync(f Facts) []connection.Resource {
 		out = append(out, resource)
 	}
 	return out
+}
+
+// agreed is the CRD, in which only those versions are served that the provider serves as well. Where it has the binding's
+// own schema, that is so anyway.
+func (r ResourceFacts) agreed(binding string) *apiextensionsv1.CustomResourceDefinition {
+	if r.Bound == nil || len(r.Table.Members) == 0 || r.Table.Members[0].Binding == binding {
+		return r.CRD
+	}
+	out := *r.CRD
+	out.Spec.Versions = slices.Clone(out.Spec.Versions)
+	for i := range out.Spec.Versions {
+		v := &out.Spec.Versions[i]
+		v.Served = v.Served && slices.ContainsFunc(r.Bound.Spec.Versions, func(b kubebindv1alpha2.BoundSchemaVersion) bool {
+			return b.Name == v.Name && b.Served
+		})
+	}
+	return &out
 }
 
 // refusedAgain is how soon a CRD is tried again that this API server refused. No event tells when its mind changes: a
@@ -196,7 +218,7 @@ func connected(f Facts) kubebindv1alpha2.Condition {
 	no := func(reason string, severity kubebindv1alpha2.ConditionSeverity, format string, args ...any) kubebindv1alpha2.Condition {
 		return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionConnected, reason, severity, fmt.Sprintf(format, args...))
 	}
-	switch name := f.Binding.Name; {
+	switch name := f.Binding.Export(); {
 	case removed(f):
 		return no(kubebindv1alpha2.ReasonConsumerRemoved, kubebindv1alpha2.SeverityError, "The provider has removed this cluster as a consumer, with all "+
 			"that it had there. Objects here are kept, and changes go nowhere. To bind again, ask the provider for a new kubeconfig and put it in Secret %s; "+
@@ -214,7 +236,7 @@ func connected(f Facts) kubebindv1alpha2.Condition {
 			"The provider refused the request %s: %s", name, f.Request.Status.TerminalMessage)
 	case f.Export == nil:
 		return no(kubebindv1alpha2.ReasonAPIServiceExportNotFound, kubebindv1alpha2.SeverityError,
-			"The provider has no APIServiceExport %s for this cluster. The binding must have the export's name; if it was there before, "+
+			"The provider has no APIServiceExport %s for this cluster. The binding must have the export's name, or name it in spec.exportName; if it was there before, "+
 				"the provider has withdrawn it, and objects here are kept.", name)
 	case !providerReady(f.Export) && len(f.Binding.Status.BoundSchemas) == 0:
 		return no(kubebindv1alpha2.ReasonExportNotReady, kubebindv1alpha2.SeverityInfo, "The provider is still preparing the export.")
@@ -270,6 +292,8 @@ func (r ResourceFacts) problem() (reason, message string, severity kubebindv1alp
 		return kubebindv1alpha2.ReasonBoundSchemasNotValid, r.Step.Message, kubebindv1alpha2.SeverityError
 	case r.Step.Verdict == schema.Breaking:
 		return kubebindv1alpha2.ReasonSchemaIncompatible, r.Step.Message, kubebindv1alpha2.SeverityWarning
+	case r.Step.Verdict == schema.Unjoinable:
+		return kubebindv1alpha2.ReasonSchemaIncompatible, r.Step.Message, kubebindv1alpha2.SeverityError
 	case r.Step.Verdict == schema.Foreign:
 		return kubebindv1alpha2.ReasonForeignCustomResourceDefinition, r.Step.Message, kubebindv1alpha2.SeverityError
 	case r.Err != nil && r.Step.Verdict == schema.Create:

@@ -284,7 +284,7 @@ func TestW2PlanSchemaRefusesAnotherResource(t *testing.T) {
 		Group: "", Names: apiextensionsv1.CustomResourceDefinitionNames{Plural: "secrets"},
 	}}
 	r := ResourceFacts{Name: kubebindv1alpha2.GroupResource{Group: "wildwest.dev", Resource: "cowboys"}, Bound: bound}
-	if step := planSchema(r, nil, &kubebindv1alpha2.APIServiceBinding{}); step.Verdict != schema.Invalid {
+	if step := planSchema(r, nil, &kubebindv1alpha2.APIServiceBinding{}, nil); step.Verdict != schema.Invalid {
 		t.Errorf("got %+v", step)
 	}
 }

@@ -16,6 +16,8 @@ import (
 type Ending struct {
 	// Objects counts what is left of the binding's resources, by their names. A resource without CRD has no entry.
 	Objects map[string]int64
+	// Drained says that only resources are left that others need as well, and no objects that go with the binding.
+	Drained bool
 	// Halted says that nothing of the binding writes any more.
 	Halted bool
 }
@@ -26,7 +28,7 @@ type Way struct {
 	Problem *connection.Problem
 	// Sync lets syncers go on in the way that Resources say. Otherwise they are halted.
 	Sync bool
-	// RemoveSchemas deletes the CRDs, and with them the objects.
+	// RemoveSchemas deletes the CRDs, and with them the objects; or the binding's objects, where others need the CRD.
 	RemoveSchemas bool
 	// Release takes the finalizer from objects that are being deleted: no syncer does.
 	Release bool
@@ -41,6 +43,7 @@ type Way struct {
 //	annotations, provider            syncers                CRDs             claimed objects
 //	policy not known                 as they are            stay             as they are
 //	forced, or consumer removed      halted                 go, by Release   left alone
+//	shared, and no objects           halted                 left to others   next
 //	export withdrawn                 let go of all          go               left alone
 //	not to be asked                  as they are            go*              wait
 //	policy Delete                    as they are            go               taken back, after the CRDs
@@ -57,6 +60,8 @@ func decideEnd(f Facts, e Ending) Way {
 			kubebindv1alpha2.DeletionPolicyAnnotation, policy)}}
 	case forced(f.Binding), removed(f):
 		return Way{RemoveSchemas: e.Halted, Release: e.Halted, Done: gone && e.Halted}
+	case e.Drained:
+		return Way{RemoveSchemas: e.Halted}
 	case f.Secret != nil, f.Health.Provider != nil, !f.Health.Synced:
 		orphan := policy == kubebindv1alpha2.DeletionPolicyOrphan
 		return Way{Sync: true, RemoveSchemas: !orphan, Problem: blocked(f), Done: gone && !orphan && !claimsAny(f)}
@@ -83,7 +88,7 @@ func takenBack(f Facts) bool {
 	}
 	for _, claim := range claimsToTakeBack(f) {
 		p := f.Progress.Claims[claim.GVR]
-		if !p.Running || !p.Synced || !p.TakingBack || p.Up+p.Down > 0 {
+		if !p.Running || !p.Synced || !p.TakingBack || p.Left > 0 {
 			return false
 		}
 	}
@@ -134,5 +139,9 @@ func left(f Facts, e Ending) string {
 	if len(parts) > 0 {
 		return "Left to go: " + strings.Join(parts, ", ") + "; each goes once the provider has removed its copy."
 	}
-	return "All objects are gone. " + sharedObjects(f.Progress.Claims)
+	back := 0
+	for _, p := range f.Progress.Claims {
+		back += p.Left
+	}
+	return fmt.Sprintf("All objects are gone. Claimed objects to take back: %d.", back)
 }

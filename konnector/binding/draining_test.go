@@ -46,7 +46,7 @@ func TestDecideEnd(t *testing.T) {
 	withdrawn := func(f *Facts) { f.Export = nil }
 	back := connection.ClaimProgress{Running: true, Synced: true, TakingBack: true}
 	left := back
-	left.Up = 1
+	left.Left = 1
 	for name, tc := range map[string]struct {
 		facts   Facts
 		ending  Ending

@@ -35,7 +35,7 @@ func (c *Controller) gather(ctx context.Context, binding *kubebindv1alpha2.APISe
 		f.Resources, err = c.resources(ctx, f, session)
 		return f, session, err
 	}
-	key := client.ObjectKey{Namespace: session.Namespace, Name: binding.Name}
+	key := client.ObjectKey{Namespace: session.Namespace, Name: binding.Export()}
 	if f.Export, err = get(ctx, session.Reader, key, &kubebindv1alpha2.APIServiceExport{}); err != nil {
 		return f, session, err
 	}
@@ -49,25 +49,35 @@ func (c *Controller) gather(ctx context.Context, binding *kubebindv1alpha2.APISe
 func (c *Controller) resources(ctx context.Context, f Facts, session *connection.Session) ([]ResourceFacts, error) {
 	var out []ResourceFacts
 	for _, name := range resourceNames(f) {
-		r := ResourceFacts{Name: name}
-		have, err := get(ctx, c.live, client.ObjectKey{Name: name.Resource + "." + name.Group}, &apiextensionsv1.CustomResourceDefinition{})
+		r, err := c.resource(ctx, f, session, name)
 		if err != nil {
 			return nil, err
 		}
-		if f.Export == nil {
-			r.CRD = schema.Ours(have, f.Binding)
-			out = append(out, r)
-			continue
-		}
-		key := client.ObjectKey{Namespace: session.Namespace, Name: name.ResourceGroupName()}
-		if r.Bound, err = get(ctx, session.Reader, key, &kubebindv1alpha2.BoundSchema{}); err != nil {
-			return nil, err
-		}
-		r.Step = planSchema(r, have, f.Binding)
-		r.CRD = schema.Ours(have, f.Binding)
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+func (c *Controller) resource(ctx context.Context, f Facts, session *connection.Session, name kubebindv1alpha2.GroupResource) (ResourceFacts, error) {
+	r := ResourceFacts{Name: name}
+	have, err := get(ctx, c.live, client.ObjectKey{Name: name.Resource + "." + name.Group}, &apiextensionsv1.CustomResourceDefinition{})
+	if err != nil {
+		return r, err
+	}
+	bindings, err := c.bindings(ctx, have)
+	if err != nil {
+		return r, err
+	}
+	r.CRD, r.Table = schema.Ours(have, f.Binding), tableOf(members(have, name, bindings))
+	if f.Export == nil {
+		return r, nil
+	}
+	key := client.ObjectKey{Namespace: session.Namespace, Name: name.ResourceGroupName()}
+	if r.Bound, err = get(ctx, session.Reader, key, &kubebindv1alpha2.BoundSchema{}); err != nil {
+		return r, err
+	}
+	r.Step = planSchema(r, have, f.Binding, schema.Owners(have, bindings))
+	return r, nil
 }
 
 // resourceNames are those of the export, once it is ready; or else those that the binding has brought.
@@ -87,7 +97,8 @@ func resourceNames(f Facts) []kubebindv1alpha2.GroupResource {
 
 // planSchema refuses a schema that is not the one the export names: the resource that is synced must be the one that
 // was agreed upon (W2).
-func planSchema(r ResourceFacts, have *apiextensionsv1.CustomResourceDefinition, binding *kubebindv1alpha2.APIServiceBinding) schema.Step {
+func planSchema(r ResourceFacts, have *apiextensionsv1.CustomResourceDefinition, binding *kubebindv1alpha2.APIServiceBinding,
+	owners []*kubebindv1alpha2.APIServiceBinding) schema.Step {
 	if r.Bound == nil {
 		return schema.Step{}
 	}
@@ -95,7 +106,7 @@ func planSchema(r ResourceFacts, have *apiextensionsv1.CustomResourceDefinition,
 		return schema.Step{Verdict: schema.Invalid, Message: fmt.Sprintf("The provider's schema %s is for %s.%s.",
 			r.Bound.Name, r.Bound.Spec.Names.Plural, r.Bound.Spec.Group)}
 	}
-	return schema.Plan(r.Bound, have, binding)
+	return schema.Plan(r.Bound, have, binding, owners)
 }
 
 // get returns nil for an object that is absent.

@@ -13,12 +13,15 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/connection"
+	"kube-bind.io/kube-bind/konnector/routing"
 	"kube-bind.io/kube-bind/konnector/schema"
 )
 
@@ -27,8 +30,8 @@ const (
 	drainRetry = time.Second
 	// letGoRetry is that for objects that can only be let go here, because the provider knows this cluster no more.
 	letGoRetry = 10 * time.Second
-	// releasePage is how many objects are released at a time.
-	releasePage = 500
+	// objectsPage is how many objects are looked at at a time.
+	objectsPage = 500
 )
 
 // unbind takes a binding that is being deleted to its end: its objects and CRDs go, and claimed objects are taken back. It
@@ -38,14 +41,14 @@ func (c *Controller) unbind(ctx context.Context, f Facts, session *connection.Se
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	halt := forced(f.Binding) || removed(f)
+	halt := forced(f.Binding) || removed(f) || ending.Drained
 	ending.Halted = halt && (session == nil || session.Halt(f.Binding.Name))
 	way := decideEnd(f, ending)
 	if session != nil && way.Sync {
 		c.syncToTheEnd(f, way, session)
 	}
 	if way.RemoveSchemas {
-		err = c.removeSchemas(ctx, f.Binding)
+		err = c.removeSchemas(ctx, f, ending.Halted)
 	}
 	if err == nil && way.Release {
 		err = c.release(ctx, f.Binding)
@@ -79,36 +82,93 @@ func (c *Controller) syncToTheEnd(f Facts, way Way, session *connection.Session)
 
 // ending counts what is left.
 func (c *Controller) ending(ctx context.Context, f Facts) (Ending, error) {
-	e := Ending{Objects: map[string]int64{}}
-	err := c.eachSchema(ctx, f.Binding, func(crd *apiextensionsv1.CustomResourceDefinition) error {
-		objects, err := c.objects(ctx, crd, client.Limit(1))
-		if err != nil {
-			return err
+	e := Ending{Objects: map[string]int64{}, Drained: true}
+	err := c.eachSchema(ctx, f.Binding, func(h held) error {
+		count, err := c.count(ctx, h)
+		if err == nil && (count > 0 || h.owned) {
+			e.Objects[h.crd.Name] = count
+			e.Drained = e.Drained && h.shared && count == 0
 		}
-		e.Objects[crd.Name] = int64(len(objects.Items))
-		if more := objects.RemainingItemCount; more != nil {
-			e.Objects[crd.Name] += *more
-		}
-		return nil
+		return err
 	})
+	e.Drained = e.Drained && len(e.Objects) > 0
 	return e, err
 }
 
-// eachSchema visits the CRDs that a binding brought and that are still there.
-func (c *Controller) eachSchema(ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding, visit func(*apiextensionsv1.CustomResourceDefinition) error) error {
+// held is a CRD that a binding brought, or shares with others.
+type held struct {
+	crd     *apiextensionsv1.CustomResourceDefinition
+	binding string
+	table   routing.Table
+	// place is the one whose copies of the provider's objects go as well; none if empty.
+	place types.UID
+	// owned says that the binding is one of its owners, shared that there are others.
+	owned, shared bool
+}
+
+// carries says whether an object goes with the binding.
+func (h held) carries(o metav1.Object) bool {
+	copied := h.place != "" && o.GetAnnotations()[kubebindv1alpha2.PlaceUIDAnnotation] == string(h.place)
+	return !h.shared || copied || h.table.Carrier(o) == h.binding
+}
+
+// eachSchema visits the CRDs that a binding brought and that are still there. One that it does not own any more it shared
+// with others, and may have objects in.
+func (c *Controller) eachSchema(ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding, visit func(held) error) error {
 	for _, bound := range binding.Status.BoundSchemas {
 		crd, err := get(ctx, c.live, client.ObjectKey{Name: bound.ResourceGroupName()}, &apiextensionsv1.CustomResourceDefinition{})
 		if err != nil {
 			return err
 		}
-		if schema.Ours(crd, binding) == nil {
+		bindings, err := c.bindings(ctx, crd)
+		if err != nil {
+			return err
+		}
+		members := members(crd, bound.GroupResource, bindings)
+		h := held{crd: crd, binding: binding.Name, table: tableOf(members), owned: schema.Ours(crd, binding) != nil}
+		h.shared = slices.ContainsFunc(members, func(m *kubebindv1alpha2.APIServiceBinding) bool { return m.UID != binding.UID })
+		if crd == nil || !h.owned && !h.shared {
 			continue
 		}
-		if err := visit(crd); err != nil {
+		if err := visit(h); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// count is how many objects go with the binding.
+func (c *Controller) count(ctx context.Context, h held) (int64, error) {
+	if h.shared {
+		count := int64(0)
+		err := c.eachObject(ctx, h, func(*metav1.PartialObjectMetadata) error { count++; return nil })
+		return count, err
+	}
+	objects, err := c.objects(ctx, h.crd, client.Limit(1))
+	if err != nil {
+		return 0, err
+	}
+	return int64(len(objects.Items)) + ptr.Deref(objects.RemainingItemCount, 0), nil
+}
+
+// eachObject visits the objects that go with the binding, a page at a time.
+func (c *Controller) eachObject(ctx context.Context, h held, visit func(*metav1.PartialObjectMetadata) error) error {
+	for next := ""; ; {
+		objects, err := c.objects(ctx, h.crd, client.Limit(objectsPage), client.Continue(next))
+		if err != nil {
+			return err
+		}
+		for i := range objects.Items {
+			if o := &objects.Items[i]; h.carries(o) {
+				if err := visit(o); err != nil {
+					return err
+				}
+			}
+		}
+		if next = objects.Continue; next == "" {
+			return nil
+		}
+	}
 }
 
 // objects lists objects of a CRD. One that the API server does not serve has none that could be listed.
@@ -125,17 +185,49 @@ func (c *Controller) objects(ctx context.Context, crd *apiextensionsv1.CustomRes
 	return list, nil
 }
 
-// removeSchemas deletes the CRDs that a binding brought.
-func (c *Controller) removeSchemas(ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding) error {
-	return c.eachSchema(ctx, binding, func(crd *apiextensionsv1.CustomResourceDefinition) error {
-		if crd.DeletionTimestamp != nil {
+// removeSchemas deletes the CRDs that a binding brought, and with them all objects. From one that others need as well only
+// the objects that go with the binding are deleted, and then it is left.
+func (c *Controller) removeSchemas(ctx context.Context, f Facts, halted bool) error {
+	return c.eachSchema(ctx, f.Binding, func(h held) error {
+		if h.shared {
+			return c.leave(ctx, f, h, halted)
+		}
+		if h.crd.DeletionTimestamp != nil {
 			return nil
 		}
-		if err := c.client.Delete(ctx, crd, client.Preconditions{UID: &crd.UID}); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("deleting CustomResourceDefinition %s: %w", crd.Name, err)
+		if err := c.client.Delete(ctx, h.crd, client.Preconditions{UID: &h.crd.UID}); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting CustomResourceDefinition %s: %w", h.crd.Name, err)
 		}
 		return nil
 	})
+}
+
+// leave also deletes what the provider shares by claims here. Nothing may sync for the binding when it leaves, or an object
+// that was carried since would be lost.
+func (c *Controller) leave(ctx context.Context, f Facts, h held, halted bool) error {
+	left := false
+	if halted {
+		h.place = f.Health.Place
+	}
+	err := c.eachObject(ctx, h, func(o *metav1.PartialObjectMetadata) error {
+		left = true
+		if o.DeletionTimestamp != nil {
+			return nil
+		}
+		err := c.client.Delete(ctx, o, client.Preconditions{UID: &o.UID})
+		if err = ignoreConflict(err); err != nil {
+			return fmt.Errorf("deleting %s: %w", client.ObjectKeyFromObject(o), err)
+		}
+		return nil
+	})
+	if err != nil || left || !halted || !h.owned {
+		return err
+	}
+	// The resourceVersion keeps two from leaving at a time, each for the sake of the other.
+	if err := c.client.Update(ctx, schema.Left(h.crd, f.Binding), client.FieldOwner(kubebindv1alpha2.FieldManager)); err != nil {
+		return fmt.Errorf("leaving CustomResourceDefinition %s to other bindings: %w", h.crd.Name, err)
+	}
+	return nil
 }
 
 // letGo releases objects that their users delete, when no syncer can because the provider knows this cluster no more.
@@ -146,35 +238,16 @@ func (c *Controller) letGo(ctx context.Context, f Facts) (ctrl.Result, error) {
 	return ctrl.Result{RequeueAfter: letGoRetry}, c.release(ctx, f.Binding)
 }
 
-// release takes the syncer's finalizer from objects that are being deleted, a page at a time. Nothing may sync them.
+// release takes the syncer's finalizer from objects that are being deleted. Nothing may sync them.
 func (c *Controller) release(ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding) error {
-	return c.eachSchema(ctx, binding, func(crd *apiextensionsv1.CustomResourceDefinition) error {
-		for next := ""; ; {
-			objects, err := c.objects(ctx, crd, client.Limit(releasePage), client.Continue(next))
-			if err != nil {
-				return err
-			}
-			if err := c.releaseAll(ctx, objects.Items); err != nil {
-				return err
-			}
-			if next = objects.Continue; next == "" {
+	return c.eachSchema(ctx, binding, func(h held) error {
+		return c.eachObject(ctx, h, func(o *metav1.PartialObjectMetadata) error {
+			if o.DeletionTimestamp == nil || !slices.Contains(o.Finalizers, kubebindv1alpha2.SyncerFinalizer) {
 				return nil
 			}
-		}
+			return c.releaseOne(ctx, o)
+		})
 	})
-}
-
-func (c *Controller) releaseAll(ctx context.Context, objects []metav1.PartialObjectMetadata) error {
-	for i := range objects {
-		object := &objects[i]
-		if object.DeletionTimestamp == nil || !slices.Contains(object.Finalizers, kubebindv1alpha2.SyncerFinalizer) {
-			continue
-		}
-		if err := c.releaseOne(ctx, object); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (c *Controller) releaseOne(ctx context.Context, object *metav1.PartialObjectMetadata) error {

@@ -9,16 +9,15 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	gosync "sync"
 	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/claims"
 	"kube-bind.io/kube-bind/konnector/namespaces"
+	"kube-bind.io/kube-bind/konnector/routing"
 	"kube-bind.io/kube-bind/konnector/sync"
 	"kube-bind.io/kube-bind/konnector/sync/plan"
 )
@@ -36,8 +35,17 @@ type Claim struct {
 	Made []kubebindv1alpha2.PermissionClaim
 	// Accepted are those that the consumer has not refused. With none, what was shared is taken back.
 	Accepted []kubebindv1alpha2.PermissionClaim
-	// Referrers are the resources that references of accepted claims are in, in the version that they are read in.
-	Referrers map[schema.GroupResource]schema.GroupVersionResource
+	// Referrers are the resources that references of accepted claims are in.
+	Referrers map[schema.GroupResource]Referrer
+}
+
+// Referrer is a resource whose objects refer to claimed ones.
+type Referrer struct {
+	// Version is the one that its objects are read in.
+	Version string
+	// Table are all bindings of the resource, Binding is the one whose objects count.
+	Table   routing.Table
+	Binding string
 }
 
 // ClaimProgress is how the claim on one resource is doing.
@@ -48,121 +56,142 @@ type ClaimProgress struct {
 	TakingBack bool
 	// WatchError is what an API server has against its watches.
 	WatchError string
-	// Up counts the consumer's objects that are shared, Down the provider's.
-	Up, Down int
+	// Counts are those of the binding; what is left over is of nobody's claims.
+	sync.Counts
 	// Problems counts objects that cannot be shared, by reason.
 	Problems map[string]int
 }
 
-// claimers runs the syncers of claimed resources of a session: one per resource, whichever bindings claim it.
+// claimers runs the syncers of claimed resources of one place: one per resource, whichever bindings claim it, and by
+// whichever of the place's Secrets. Two would each take back what only the other's claims select. A lock of places guards it.
 type claimers struct {
-	session  *Session
-	provider dynamic.Interface
-
-	mu      gosync.Mutex
-	ctx     context.Context //nolint:containedctx // The life of the syncers, which outlives every Reconcile. Nil: not open.
-	running map[schema.GroupVersionResource]*claimer
-	done    gosync.WaitGroup
+	place types.UID
+	// sessions are those that can run syncers. The first does.
+	sessions []*Session
+	claims   map[string]map[schema.GroupVersionResource]Claim // by binding
+	running  map[schema.GroupVersionResource]*claimer
+	// last are the latest syncers of resources, which may still be stopping.
+	last map[schema.GroupVersionResource]<-chan struct{}
 }
 
 type claimer struct {
 	syncer    *sync.ClaimSyncer
 	byBinding map[string]Claim
+	hold      bool
 	// bindings are the keys of byBinding, for the syncer to read at any time.
 	bindings atomic.Pointer[[]string]
 	stop     context.CancelFunc
+	stopped  chan struct{}
 }
 
-func newClaimers(s *Session, provider dynamic.Interface) *claimers {
-	return &claimers{session: s, provider: provider, running: map[schema.GroupVersionResource]*claimer{}}
-}
-
-func (c *claimers) open(ctx context.Context) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ctx = ctx
-}
-
-// close stops everything and waits for it.
-func (c *claimers) close() {
-	c.mu.Lock()
-	c.ctx = nil
-	for gvr, r := range c.running {
-		r.stop()
-		delete(c.running, gvr)
+func newClaimers(place types.UID) *claimers {
+	return &claimers{
+		place: place, claims: map[string]map[schema.GroupVersionResource]Claim{},
+		running: map[schema.GroupVersionResource]*claimer{}, last: map[schema.GroupVersionResource]<-chan struct{}{},
 	}
-	c.mu.Unlock()
-	c.done.Wait()
 }
 
-// set makes exactly these claims those of a binding. Nothing is taken back of a claim that is left out: that takes a claim
-// of which nothing is accepted.
-func (c *claimers) set(binding string, claims []Claim, place types.UID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ctx == nil || place == "" {
+// set makes exactly these claims those of a binding.
+func (c *claimers) set(binding string, claims []Claim) {
+	delete(c.claims, binding)
+	if len(claims) == 0 {
 		return
 	}
-	desired := map[schema.GroupVersionResource]Claim{}
+	c.claims[binding] = map[schema.GroupVersionResource]Claim{}
 	for _, claim := range claims {
-		desired[claim.GVR] = claim
+		c.claims[binding][claim.GVR] = claim
 	}
-	for gvr, claim := range desired {
-		if c.running[gvr] == nil {
-			c.start(claim, place)
+}
+
+// apply lets exactly those syncers run that bindings need. What may hold back is asked.
+func (c *claimers) apply(ctx context.Context, hold func(schema.GroupResource) bool) {
+	wanted := map[schema.GroupVersionResource]map[string]Claim{}
+	for binding, claims := range c.claims {
+		for gvr, claim := range claims {
+			if wanted[gvr] == nil {
+				wanted[gvr] = map[string]Claim{}
+			}
+			wanted[gvr][binding] = claim
 		}
 	}
 	for gvr, r := range c.running {
-		claim, wanted := desired[gvr]
-		have, had := r.byBinding[binding]
-		switch {
-		case wanted && (!had || !reflect.DeepEqual(have, claim)):
-			r.byBinding[binding] = claim
-			c.agree(r)
-		case !wanted && had:
-			delete(r.byBinding, binding)
-			c.agree(r)
-		}
-		if len(r.byBinding) == 0 {
+		if wanted[gvr] == nil {
 			r.stop()
 			delete(c.running, gvr)
 		}
 	}
+	for gvr, byBinding := range wanted {
+		r, hold := c.running[gvr], hold(gvr.GroupResource())
+		if r != nil && r.hold == hold && reflect.DeepEqual(r.byBinding, byBinding) {
+			continue
+		}
+		if r == nil {
+			if r = c.start(ctx, gvr, byBinding); r == nil {
+				continue
+			}
+		}
+		r.byBinding, r.hold = byBinding, hold
+		c.agree(r)
+	}
 }
 
-func (c *claimers) start(claim Claim, place types.UID) {
-	conn := c.session.connection
-	r := &claimer{byBinding: map[string]Claim{}}
+func (c *claimers) start(ctx context.Context, gvr schema.GroupVersionResource, byBinding map[string]Claim) *claimer {
+	session := c.sessions[0]
+	conn := session.connection
+	r := &claimer{stopped: make(chan struct{})}
+	var claim Claim
+	for _, claim = range byBinding {
+		break
+	}
 	syncer, err := sync.NewClaimSyncer(sync.ClaimOptions{
 		Options: sync.Options{
-			Resource: claim.GVR, StatusSubresource: claim.StatusSubresource,
-			Policy:   plan.Policy{ContractNamespace: c.session.Namespace, ConsumerCluster: conn.Cluster},
-			Consumer: conn.Consumer, Provider: c.provider,
-			Recorder: conn.Recorder, Metrics: conn.Metrics, Workers: conn.Workers, Log: c.session.log,
-			Changed: func() { c.announce(r) },
+			Resource: gvr, StatusSubresource: claim.StatusSubresource,
+			Policy:   plan.Policy{ContractNamespace: session.Namespace, ConsumerCluster: conn.Cluster},
+			Consumer: conn.Consumer, Provider: session.provider,
+			Recorder: conn.Recorder, Metrics: conn.Metrics, Workers: conn.Workers, Log: session.log,
+			Changed: func() { r.announce(conn.Changed) },
+			Targets: &namespaces.Namespaced{Map: session.namespaces, Isolation: claim.Isolation},
 		},
-		Targets: &namespaces.Namespaced{Map: c.session.namespaces, Isolation: claim.Isolation},
-		Place:   place, ProvidersOnly: claim.ProvidersOnly,
+		Place: c.place, ProvidersOnly: claim.ProvidersOnly,
 	})
 	if err != nil {
-		c.session.log.Error(err, "cannot share claimed objects", "resource", claim.GVR.Resource)
-		return
+		session.log.Error(err, "cannot share claimed objects", "resource", gvr.Resource)
+		return nil
 	}
-	ctx, stop := context.WithCancel(c.ctx)
+	ctx, stop := context.WithCancel(ctx)
 	r.syncer, r.stop = syncer, stop
-	c.running[claim.GVR] = r
-	c.done.Go(func() {
-		if err := syncer.Run(ctx); err != nil && ctx.Err() == nil {
-			c.session.log.Error(err, "sharing of claimed objects stopped", "resource", claim.GVR.Resource)
+	predecessor := c.last[gvr]
+	c.running[gvr], c.last[gvr] = r, r.stopped
+	go func() {
+		defer close(r.stopped)
+		if predecessor != nil {
+			<-predecessor
 		}
-	})
+		if err := syncer.Run(ctx); err != nil && ctx.Err() == nil {
+			session.log.Error(err, "sharing of claimed objects stopped", "resource", gvr.Resource)
+		}
+	}()
+	return r
+}
+
+// halt stops all syncers and returns what is closed when they have.
+func (c *claimers) halt() []<-chan struct{} {
+	var out []<-chan struct{}
+	for gvr, r := range c.running {
+		r.stop()
+		delete(c.running, gvr)
+	}
+	for _, stopped := range c.last {
+		out = append(out, stopped)
+	}
+	return out
 }
 
 // announce tells the bindings of a claimer that it has news.
-func (c *claimers) announce(r *claimer) {
+func (r *claimer) announce(changed func(binding string)) {
 	if bindings := r.bindings.Load(); bindings != nil {
 		for _, binding := range *bindings {
-			c.session.connection.Changed(binding)
+			changed(binding)
 		}
 	}
 }
@@ -171,22 +200,59 @@ func (c *claimers) announce(r *claimer) {
 func (c *claimers) agree(r *claimer) {
 	bindings := slices.Sorted(maps.Keys(r.byBinding))
 	r.bindings.Store(&bindings)
-	terms, err := termsOf(slices.Collect(maps.Values(r.byBinding)))
+	terms, err := termsOf(slices.Collect(maps.Values(r.byBinding)), c.place)
 	if err == nil {
+		terms.Hold = r.hold
 		err = r.syncer.SetTerms(terms)
 	}
 	if err != nil {
-		c.session.log.Error(err, "cannot share claimed objects")
+		c.sessions[0].log.Error(err, "cannot share claimed objects")
 	}
 }
 
-func termsOf(all []Claim) (sync.Terms, error) {
+// retarget follows a consumer namespace whose target has changed.
+func (c *claimers) retarget(namespace string) {
+	for _, r := range c.running {
+		if err := r.syncer.Retarget(); err != nil {
+			c.sessions[0].log.Error(err, "cannot watch a namespace of the provider")
+		}
+		r.syncer.EnqueueNamespace(namespace)
+	}
+}
+
+func (c *claimers) progress(binding string) map[schema.GroupVersionResource]ClaimProgress {
+	out := map[schema.GroupVersionResource]ClaimProgress{}
+	for gvr, r := range c.running {
+		claim, ok := r.byBinding[binding]
+		if !ok {
+			continue
+		}
+		p := ClaimProgress{Running: true, Synced: r.syncer.Synced(), TakingBack: len(claim.Accepted) == 0, Problems: r.syncer.Problems()}
+		if !p.Synced {
+			p.WatchError = r.syncer.WatchError()
+		}
+		p.Counts = r.syncer.Shared(selectsOf(claim.Accepted))
+		out[gvr] = p
+	}
+	return out
+}
+
+// selectsOf says what the claims of one binding select. What is referred to counts for each that has references.
+func selectsOf(accepted []kubebindv1alpha2.PermissionClaim) sync.Selects {
+	selected, err := claims.New(accepted)
+	return func(key types.NamespacedName, labels map[string]string, referenced bool) bool {
+		return err == nil && selected.Selects(key, labels, referenced && len(selected.References) > 0)
+	}
+}
+
+func termsOf(all []Claim, place types.UID) (sync.Terms, error) {
 	var made, accepted []kubebindv1alpha2.PermissionClaim
-	versions := map[schema.GroupResource]schema.GroupVersionResource{}
+	referrers := map[schema.GroupResource]Referrer{}
 	for _, claim := range all {
 		made = append(made, claim.Made...)
 		accepted = append(accepted, claim.Accepted...)
-		maps.Copy(versions, claim.Referrers)
+		// A session has one binding at most of each resource.
+		maps.Copy(referrers, claim.Referrers)
 	}
 	visible, err := claims.New(made)
 	if err != nil {
@@ -201,14 +267,15 @@ func termsOf(all []Claim) (sync.Terms, error) {
 		Unrestricted: len(visible.LabelSelectors()) > 0 || len(visible.References) > 0,
 		Selects:      selected.Selects,
 	}
-	byResource := map[schema.GroupVersionResource][]claims.Reference{}
+	byResource := map[schema.GroupResource][]claims.Reference{}
 	for _, reference := range selected.References {
-		if gvr, ok := versions[reference.Resource.GroupResource()]; ok {
-			byResource[gvr] = append(byResource[gvr], reference)
+		gr := reference.Resource.GroupResource()
+		if _, ok := referrers[gr]; ok {
+			byResource[gr] = append(byResource[gr], reference)
 		}
 	}
-	for gvr, references := range byResource {
-		referrer, err := referrerOf(gvr, references)
+	for gr, references := range byResource {
+		referrer, err := referrerOf(gr, referrers[gr], references, place)
 		if err != nil {
 			return sync.Terms{}, err
 		}
@@ -217,13 +284,19 @@ func termsOf(all []Claim) (sync.Terms, error) {
 	return terms, nil
 }
 
-func referrerOf(gvr schema.GroupVersionResource, references []claims.Reference) (sync.Referrer, error) {
-	id, err := json.Marshal(references)
+func referrerOf(gr schema.GroupResource, r Referrer, references []claims.Reference, place types.UID) (sync.Referrer, error) {
+	// Which member is the default or leaves makes no difference to what is carried already.
+	var members []string
+	for _, m := range r.Table.Members {
+		members = append(members, m.Binding)
+	}
+	id, err := json.Marshal([]any{references, members})
 	if err != nil {
 		return sync.Referrer{}, fmt.Errorf("encoding references: %w", err)
 	}
 	return sync.Referrer{
-		Resource: gvr, ID: string(id),
+		Resource: gr.WithVersion(r.Version), ID: string(id),
+		Counts: counts(r.Table, r.Binding, string(place)),
 		Targets: func(object []byte, namespace string) []types.NamespacedName {
 			var out []types.NamespacedName
 			for _, reference := range references {
@@ -232,44 +305,4 @@ func referrerOf(gvr schema.GroupVersionResource, references []claims.Reference) 
 			return out
 		},
 	}, nil
-}
-
-// retarget follows a consumer namespace whose target has changed.
-func (c *claimers) retarget(namespace string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, r := range c.running {
-		if err := r.syncer.Retarget(); err != nil {
-			c.session.log.Error(err, "cannot watch a namespace of the provider")
-		}
-		r.syncer.EnqueueNamespace(namespace)
-	}
-}
-
-// retryFailed tries all objects again whose writes failed while the provider was away.
-func (c *claimers) retryFailed() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, r := range c.running {
-		r.syncer.RetryFailed()
-	}
-}
-
-func (c *claimers) progress(binding string) map[schema.GroupVersionResource]ClaimProgress {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := map[schema.GroupVersionResource]ClaimProgress{}
-	for gvr, r := range c.running {
-		claim, ok := r.byBinding[binding]
-		if !ok {
-			continue
-		}
-		p := ClaimProgress{Running: true, Synced: r.syncer.Synced(), TakingBack: len(claim.Accepted) == 0, Problems: r.syncer.Problems()}
-		if !p.Synced {
-			p.WatchError = r.syncer.WatchError()
-		}
-		p.Up, p.Down = r.syncer.Shared()
-		out[gvr] = p
-	}
-	return out
 }

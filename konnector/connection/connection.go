@@ -20,8 +20,9 @@ type Problem struct{ Reason, Message string }
 // Connection is one kubeconfig Secret and what runs by it.
 type Connection struct {
 	*Options
-	ref  kubebindv1alpha2.ClusterSecretKeyRef
-	stop context.CancelFunc
+	places *places
+	ref    kubebindv1alpha2.ClusterSecretKeyRef
+	stop   context.CancelFunc
 	// secrets holds the latest state of the Secret; only the latest counts.
 	secrets chan *corev1.Secret
 
@@ -31,9 +32,10 @@ type Connection struct {
 	session *Session
 }
 
-func newConnection(o *Options, ref kubebindv1alpha2.ClusterSecretKeyRef, stop context.CancelFunc) *Connection {
+func newConnection(o *Options, places *places, ref kubebindv1alpha2.ClusterSecretKeyRef, stop context.CancelFunc) *Connection {
 	return &Connection{
 		Options: o,
+		places:  places,
 		ref:     ref,
 		stop:    stop,
 		secrets: make(chan *corev1.Secret, 1),
@@ -61,7 +63,6 @@ func (c *Connection) leave(u user) (left int) {
 	c.users.Delete(u)
 	if c.session != nil && !u.bundle {
 		c.session.syncers.drop(u.name)
-		c.session.claims.set(u.name, nil, c.session.Health().Place)
 	}
 	return c.users.Len()
 }

@@ -86,7 +86,7 @@ func (s *Session) heartbeat(ctx context.Context) error {
 	})
 	if wasAway {
 		s.syncers.retryFailed()
-		s.claims.retryFailed()
+		s.connection.places.retryFailed(s)
 	}
 	return nil
 }

@@ -8,7 +8,9 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/events"
@@ -58,6 +60,7 @@ type user struct {
 type Pool struct {
 	Options
 	started chan struct{}
+	places  *places
 
 	mu          gosync.Mutex
 	ctx         context.Context //nolint:containedctx // The life of all connections, which outlives every Reconcile.
@@ -71,6 +74,7 @@ func NewPool(o Options) *Pool {
 	return &Pool{
 		Options:     o,
 		started:     make(chan struct{}),
+		places:      newPlaces(),
 		connections: map[kubebindv1alpha2.ClusterSecretKeyRef]*Connection{},
 		byUser:      map[user]*Connection{},
 	}
@@ -102,7 +106,16 @@ func (p *Pool) UseForBundle(bundle string, ref kubebindv1alpha2.ClusterSecretKey
 }
 
 // Drop says that a binding is gone. The connection ends with its last user.
-func (p *Pool) Drop(binding string) { p.drop(user{name: binding}) }
+func (p *Pool) Drop(binding string) {
+	p.drop(user{name: binding})
+	p.places.drop(binding)
+}
+
+// Claimants says which bindings claim which resources, by their status. Until all of those have said what they claim now,
+// by Session.Claim, nothing of these resources is taken back.
+func (p *Pool) Claimants(claimants map[string]sets.Set[schema.GroupResource]) {
+	p.places.setClaimants(claimants)
+}
 
 // DropBundle is Drop for a bundle.
 func (p *Pool) DropBundle(bundle string) { p.drop(user{bundle: true, name: bundle}) }
@@ -122,7 +135,7 @@ func (p *Pool) use(u user, ref kubebindv1alpha2.ClusterSecretKeyRef) *Connection
 	c, ok := p.connections[ref]
 	if !ok {
 		ctx, stop := context.WithCancel(p.ctx)
-		c = newConnection(&p.Options, ref, stop)
+		c = newConnection(&p.Options, p.places, ref, stop)
 		p.connections[ref] = c
 		p.done.Go(func() { c.run(ctx) })
 	}

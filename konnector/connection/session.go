@@ -33,7 +33,7 @@ type Session struct {
 	live       client.Client
 	namespaces *namespaces.Map
 	syncers    *syncers
-	claims     *claimers
+	provider   dynamic.Interface
 	kick       chan struct{}
 
 	// Namespace is the contract namespace on the provider.
@@ -82,12 +82,11 @@ func newSession(c *Connection, credential *Credential) (*Session, error) {
 	if s.live, err = client.New(s.config(nil), client.Options{Scheme: c.Scheme, Mapper: mapper()}); err != nil {
 		return nil, fmt.Errorf("preparing the client of the provider: %w", err)
 	}
-	provider, err := dynamic.NewForConfig(s.config(s.hold))
-	if err != nil {
+	if s.provider, err = dynamic.NewForConfig(s.config(s.hold)); err != nil {
 		return nil, fmt.Errorf("preparing the client of the provider: %w", err)
 	}
 	s.Reader, s.Writer = s.cache, s.live
-	s.syncers, s.claims = newSyncers(s, provider), newClaimers(s, provider)
+	s.syncers = newSyncers(s)
 	s.namespaces = namespaces.New(namespaces.Options{
 		ContractNamespace: credential.Namespace, ConsumerCluster: c.Cluster, Provider: s.live, Consumer: c.Consumer,
 		Changed: s.retarget, Log: s.log,
@@ -133,27 +132,27 @@ func (s *Session) Sync(binding string, resources []Resource) { s.syncers.set(bin
 
 // Halt stops all that syncs or shares for a binding, and says whether nothing of it writes any more.
 func (s *Session) Halt(binding string) bool {
-	s.claims.set(binding, nil, s.Health().Place)
+	s.connection.places.set(s, binding, nil)
 	return s.syncers.halt(binding)
 }
 
 // Claim makes exactly these claims those of a binding: see Claim. It does not wait. Before the first heartbeat it does
-// nothing.
+// nothing. Bindings of the same place share what they claim, also if their Secrets are different ones.
 func (s *Session) Claim(binding string, claims []Claim) {
-	s.claims.set(binding, claims, s.Health().Place)
+	s.connection.places.set(s, binding, claims)
 }
 
 // Progress says how the syncers of a binding are doing.
 func (s *Session) Progress(binding string) Progress {
 	out := s.syncers.progress(binding)
-	out.Claims = s.claims.progress(binding)
+	out.Claims = s.connection.places.progress(binding)
 	return out
 }
 
 // retarget follows a consumer namespace whose target has changed.
 func (s *Session) retarget(namespace string) {
 	s.syncers.retarget(namespace)
-	s.claims.retarget(namespace)
+	s.connection.places.retarget(s, namespace)
 }
 
 // run holds the session together until ctx ends and everything has stopped.
@@ -161,7 +160,7 @@ func (s *Session) run(ctx context.Context) {
 	var running gosync.WaitGroup
 	defer running.Wait()
 	defer s.syncers.close()
-	defer s.claims.close()
+	defer s.connection.places.end(s)
 	running.Go(func() {
 		if err := s.cache.Start(ctx); err != nil && ctx.Err() == nil {
 			s.log.Error(err, "the cache of the provider stopped")
@@ -183,7 +182,7 @@ func (s *Session) run(ctx context.Context) {
 	}
 	s.update(func(h *Health) { h.Synced = true })
 	s.syncers.open(ctx)
-	s.claims.open(ctx)
+	s.connection.places.begin(ctx, s)
 	s.namespaces.Run(ctx)
 }
 

@@ -11,11 +11,11 @@ import (
 	gosync "sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/apis/mapping"
 	"kube-bind.io/kube-bind/konnector/namespaces"
+	"kube-bind.io/kube-bind/konnector/routing"
 	"kube-bind.io/kube-bind/konnector/sync"
 	"kube-bind.io/kube-bind/konnector/sync/plan"
 )
@@ -35,6 +35,8 @@ type Resource struct {
 	Withdrawn bool
 	// Orphan leaves copies behind when their objects are deleted.
 	Orphan bool
+	// Table are all bindings of the resource: which of them carries an object.
+	Table routing.Table
 }
 
 // Version is what is to be known of one version of a resource.
@@ -52,7 +54,7 @@ func (r Resource) goesOn(running Resource) bool {
 	if !served || version != running.Served[running.GVR.Version] {
 		return false
 	}
-	r.GVR, r.Served = running.GVR, running.Served
+	r.GVR, r.Served, r.Table = running.GVR, running.Served, running.Table
 	return reflect.DeepEqual(r, running)
 }
 
@@ -79,8 +81,7 @@ type Progress struct {
 
 // syncers runs the syncers of a session: one per resource, whichever binding wants it.
 type syncers struct {
-	session  *Session
-	provider dynamic.Interface
+	session *Session
 
 	mu      gosync.Mutex
 	ctx     context.Context //nolint:containedctx // The life of the syncers, which outlives every Reconcile. Nil: not open.
@@ -93,14 +94,15 @@ type syncers struct {
 type running struct {
 	resource Resource
 	binding  string
+	router   *router
 	syncer   *sync.Syncer
 	stop     context.CancelFunc
 	// began is closed when predecessors have stopped, stopped when this one has.
 	began, stopped chan struct{}
 }
 
-func newSyncers(s *Session, provider dynamic.Interface) *syncers {
-	return &syncers{session: s, provider: provider, running: map[schema.GroupResource]*running{}, ending: map[string][]*running{}}
+func newSyncers(s *Session) *syncers {
+	return &syncers{session: s, running: map[schema.GroupResource]*running{}, ending: map[string][]*running{}}
 }
 
 func (s *syncers) open(ctx context.Context) {
@@ -134,7 +136,11 @@ func (s *syncers) set(binding string, resources []Resource) {
 	}
 	for gr, r := range s.running {
 		want, ok := desired[gr]
-		if r.binding != binding || ok && want.goesOn(r.resource) {
+		if r.binding != binding {
+			continue
+		}
+		if ok && want.goesOn(r.resource) {
+			r.reroute(want.Table)
 			continue
 		}
 		s.end(gr, r)
@@ -147,6 +153,16 @@ func (s *syncers) set(binding string, resources []Resource) {
 			s.start(binding, want)
 		}
 	}
+}
+
+// reroute changes which objects are carried.
+func (r *running) reroute(table routing.Table) {
+	if reflect.DeepEqual(r.resource.Table, table) {
+		return
+	}
+	r.resource.Table = table
+	r.router.table.Store(&table)
+	r.syncer.Reroute()
 }
 
 func (s *syncers) end(gr schema.GroupResource, r *running) {
@@ -182,13 +198,14 @@ func (s *syncers) drop(binding string) { s.set(binding, nil) }
 
 // start runs a syncer once those of the same resource before it have stopped: there must not be two that write (W38).
 func (s *syncers) start(binding string, resource Resource) {
-	syncer, err := s.new(binding, resource)
+	router := newRouter(binding, s.session.namespaces, resource.Table)
+	syncer, err := s.new(router, resource)
 	if err != nil {
 		s.session.log.Error(err, "cannot sync", "resource", resource.GVR.Resource)
 		return
 	}
 	ctx, stop := context.WithCancel(s.ctx)
-	r := &running{resource: resource, binding: binding, syncer: syncer, stop: stop, began: make(chan struct{}), stopped: make(chan struct{})}
+	r := &running{resource: resource, binding: binding, router: router, syncer: syncer, stop: stop, began: make(chan struct{}), stopped: make(chan struct{})}
 	s.running[resource.GVR.GroupResource()] = r
 	before := s.predecessors(resource.GVR.GroupResource())
 	s.done.Go(func() {
@@ -215,7 +232,7 @@ func (s *syncers) predecessors(gr schema.GroupResource) []*running {
 	return out
 }
 
-func (s *syncers) new(binding string, r Resource) (*sync.Syncer, error) {
+func (s *syncers) new(router *router, r Resource) (*sync.Syncer, error) {
 	c := s.session.connection
 	targets, err := s.targets(r)
 	if err != nil {
@@ -224,13 +241,14 @@ func (s *syncers) new(binding string, r Resource) (*sync.Syncer, error) {
 	return sync.New(sync.Options{
 		Resource:          r.GVR,
 		StatusSubresource: r.Served[r.GVR.Version].Status,
-		Policy:            plan.Policy{ContractNamespace: s.session.Namespace, ConsumerCluster: c.Cluster, Orphan: r.Orphan},
+		Policy:            plan.Policy{ContractNamespace: s.session.Namespace, ConsumerCluster: c.Cluster, Orphan: r.Orphan, Binding: router.binding},
 		Consumer:          c.Consumer,
-		Provider:          s.provider,
+		Provider:          s.session.provider,
 		Targets:           targets,
+		Router:            router,
 		Recorder:          c.Recorder,
 		Metrics:           c.Metrics,
-		Changed:           func() { c.Changed(binding) },
+		Changed:           func() { c.Changed(router.binding) },
 		Workers:           c.Workers,
 		Log:               s.session.log,
 	})

@@ -53,7 +53,9 @@ type Map struct {
 	byConsumer map[string]*kubebindv1alpha2.APIServiceNamespace
 	byProvider map[string]string
 	consumers  map[string]presence
-	wanted     sets.Set[string]
+	// named are the providers that consumer namespaces name.
+	named  map[string]string
+	wanted sets.Set[string]
 }
 
 // New makes an empty Map. Its two handlers fill it.
@@ -65,6 +67,7 @@ func New(o Options) *Map {
 		byConsumer: map[string]*kubebindv1alpha2.APIServiceNamespace{},
 		byProvider: map[string]string{},
 		consumers:  map[string]presence{},
+		named:      map[string]string{},
 		wanted:     sets.New[string](),
 	}
 }
@@ -120,6 +123,7 @@ func (m *Map) NamespaceHandler() cache.ResourceEventHandler {
 			if key, err := cache.DeletionHandlingObjectToName(o); err == nil {
 				m.mu.Lock()
 				delete(m.consumers, key.Name)
+				delete(m.named, key.Name)
 				m.wanted.Delete(key.Name)
 				m.mu.Unlock()
 				m.queue.Add(key.Name)
@@ -134,13 +138,29 @@ func (m *Map) setConsumer(namespace metav1.Object) {
 		now = terminating
 	}
 	m.mu.Lock()
-	before := m.consumers[name]
+	before, named := m.consumers[name], m.named[name]
 	m.consumers[name] = now
+	names := namespace.GetAnnotations()[kubebindv1alpha2.ProviderAnnotation]
+	if names != "" {
+		m.named[name] = names
+	} else {
+		delete(m.named, name)
+	}
 	m.mu.Unlock()
 	if before != now {
 		m.queue.Add(name)
+	}
+	if before != now || named != names {
 		m.Changed(name)
 	}
+}
+
+// ProviderOf returns the provider that a consumer namespace names for its objects, and whether the namespace is known.
+func (m *Map) ProviderOf(namespace string) (name string, known bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	_, known = m.consumers[namespace]
+	return m.named[namespace], known
 }
 
 func (m *Map) set(n *kubebindv1alpha2.APIServiceNamespace) {

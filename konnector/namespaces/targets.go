@@ -113,6 +113,9 @@ func (c *ClusterScoped) Target(key types.NamespacedName) plan.Target {
 	return plan.Target{State: plan.Ready, Key: provider}
 }
 
+// Known is Target, which asks for nothing.
+func (c *ClusterScoped) Known(key types.NamespacedName) plan.Target { return c.Target(key) }
+
 // ToConsumer is the inverse of Target.
 func (c *ClusterScoped) ToConsumer(key types.NamespacedName) (types.NamespacedName, bool) {
 	return c.Mapping.ToConsumer(key)
@@ -130,6 +133,9 @@ func (Withdrawn) Target(types.NamespacedName) plan.Target {
 	return refused(ReasonExportGone, "The provider does not offer this API any more: changes go nowhere, and the status is not updated. "+
 		"The object can be deleted here; ask the provider about what it still keeps of it.")
 }
+
+// Known refuses as well.
+func (w Withdrawn) Known(key types.NamespacedName) plan.Target { return w.Target(key) }
 
 // ToConsumer knows nothing.
 func (Withdrawn) ToConsumer(types.NamespacedName) (types.NamespacedName, bool) {

@@ -54,6 +54,9 @@ func changes(crd *apiextensionsv1.CustomResourceDefinition) map[string]time.Time
 
 // noteChange writes the time of a change of versions on the CRD.
 func noteChange(crd *apiextensionsv1.CustomResourceDefinition, versions []string, now time.Time) error {
+	if len(versions) == 0 {
+		return nil
+	}
 	all := changes(crd)
 	for _, version := range versions {
 		all[version] = now.UTC().Truncate(time.Second)
@@ -85,14 +88,14 @@ func Apply(ctx context.Context, c client.Client, step Step, now time.Time) (*api
 		if err := c.Create(ctx, step.CRD, manager); err != nil {
 			return nil, fmt.Errorf("creating CustomResourceDefinition %s: %w", step.CRD.Name, err)
 		}
-	case Update:
+	case Update, Join:
 		if err := noteChange(step.CRD, step.Changed, now); err != nil {
 			return nil, err
 		}
 		if err := c.Update(ctx, step.CRD, manager); err != nil {
 			return nil, fmt.Errorf("updating CustomResourceDefinition %s: %w", step.CRD.Name, err)
 		}
-	case InSync, Foreign, Terminating, Invalid, Breaking:
+	case InSync, Foreign, Terminating, Invalid, Breaking, Unjoinable:
 	}
 	return step.CRD, nil
 }
@@ -105,6 +108,17 @@ func Established(crd *apiextensionsv1.CustomResourceDefinition) bool {
 		}
 	}
 	return false
+}
+
+// ServedBy are the versions of a CRD that are served here, and by another one as well.
+func ServedBy(crd, other *apiextensionsv1.CustomResourceDefinition) []apiextensionsv1.CustomResourceDefinitionVersion {
+	var out []apiextensionsv1.CustomResourceDefinitionVersion
+	for _, v := range crd.Spec.Versions {
+		if there := versionNamed(other, v.Name); v.Served && there != nil && there.Served {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // SyncedVersion is the version that objects are synced in: the storage version if it is served, since nothing needs

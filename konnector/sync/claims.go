@@ -20,24 +20,18 @@ import (
 // countDelay is how long news of counts are collected before they are told: each telling is a write to a binding.
 const countDelay = time.Second
 
-// ClaimTargets are Targets of claimed objects.
-type ClaimTargets interface {
-	Targets
-	// Known is like Target, and starts nothing.
-	Known(key types.NamespacedName) plan.Target
-}
-
 // ClaimOptions are what a ClaimSyncer needs. All fields are required.
 type ClaimOptions struct {
-	// Options are those of every syncer. Their Targets are not used.
+	// Options are those of every syncer.
 	Options
-	// Targets maps keys.
-	Targets ClaimTargets
 	// Place is the UID of the place's ClusterBinding.
 	Place types.UID
 	// ProvidersOnly says that another syncer carries the consumer's objects: of those it knows, none is touched.
 	ProvidersOnly bool
 }
+
+// Selects says whether an object of the consumer's key with these labels is claimed.
+type Selects func(key types.NamespacedName, labels map[string]string, referenced bool) bool
 
 // Terms are what is claimed of a resource.
 type Terms struct {
@@ -49,8 +43,10 @@ type Terms struct {
 	Unrestricted bool
 	// Referrers are the resources whose objects refer to claimed ones.
 	Referrers []Referrer
-	// Selects says whether an object of the consumer's key with these labels is claimed.
-	Selects func(key types.NamespacedName, labels map[string]string, referenced bool) bool
+	// Hold says that not all claims are known yet: what none selects is left as it is.
+	Hold bool
+	// Selects says which objects are claimed.
+	Selects Selects
 
 	byName sets.Set[types.NamespacedName]
 }
@@ -64,7 +60,6 @@ func (t Terms) names(key types.NamespacedName) bool {
 // provider's come down. It sees what can be claimed and what is marked, and never everything.
 type ClaimSyncer struct {
 	*engine
-	targets    ClaimTargets
 	place      types.UID
 	others     bool // another syncer carries the consumer's objects
 	consumer   *informers
@@ -85,7 +80,7 @@ func NewClaimSyncer(o ClaimOptions) (*ClaimSyncer, error) {
 		return nil, err
 	}
 	c := &ClaimSyncer{
-		engine: e, targets: o.Targets, place: o.Place, others: o.ProvidersOnly,
+		engine: e, place: o.Place, others: o.ProvidersOnly,
 		terms:    Terms{Selects: func(types.NamespacedName, map[string]string, bool) bool { return false }},
 		followed: [2]sets.Set[types.NamespacedName]{sets.New[types.NamespacedName](), sets.New[types.NamespacedName]()},
 	}
@@ -193,8 +188,8 @@ func (c *ClaimSyncer) scopesHere() sets.Set[scope] {
 
 func (c *ClaimSyncer) scopesThere() sets.Set[scope] {
 	scopes := sets.New[scope]()
-	for namespace := range c.targets.Watched() {
-		consumer, ok := c.targets.ToConsumer(types.NamespacedName{Namespace: namespace})
+	for namespace := range c.Targets.Watched() {
+		consumer, ok := c.Targets.ToConsumer(types.NamespacedName{Namespace: namespace})
 		if !ok {
 			continue
 		}
@@ -223,22 +218,43 @@ func (c *ClaimSyncer) Synced() bool {
 	return c.consumer.synced() && c.provider.synced() && c.references.synced()
 }
 
-// Shared counts the consumer's objects that the provider has copies of, and the provider's that are copied here.
-func (c *ClaimSyncer) Shared() (up, down int) {
-	ups, downs := sets.New[types.UID](), sets.New[types.UID]()
+// Counts are of shared objects.
+type Counts struct {
+	// Up are the consumer's that the provider has copies of, Down the provider's that are copied here.
+	Up, Down int
+	// Left are those of both that are not claimed any more, by nobody.
+	Left int
+}
+
+// Shared counts what is shared; what goes up and down only as far as selects says.
+func (c *ClaimSyncer) Shared(selects Selects) Counts {
+	terms, out, seen := c.currentTerms(), Counts{}, sets.New[types.UID]()
+	count := func(o *unstructured.Unstructured, key types.NamespacedName, into *int) {
+		if seen.Has(o.GetUID()) {
+			return
+		}
+		seen.Insert(o.GetUID())
+		referenced := c.references.has(key)
+		if selects(key, o.GetLabels(), referenced) {
+			*into++
+		}
+		if !terms.Selects(key, o.GetLabels(), referenced) {
+			out.Left++
+		}
+	}
 	c.provider.each(func(o *unstructured.Unstructured) {
-		marks := o.GetAnnotations()
-		if marks[kubebindv1alpha2.ClusterNamespaceAnnotation] == c.Policy.ContractNamespace &&
+		key, known := c.Targets.ToConsumer(types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()})
+		if marks := o.GetAnnotations(); known && !c.others && marks[kubebindv1alpha2.ClusterNamespaceAnnotation] == c.Policy.ContractNamespace &&
 			marks[kubebindv1alpha2.ConsumerClusterAnnotation] == string(c.Policy.ConsumerCluster) {
-			ups.Insert(o.GetUID())
+			count(o, key, &out.Up)
 		}
 	})
 	c.consumer.each(func(o *unstructured.Unstructured) {
 		if c.copied(o) {
-			downs.Insert(o.GetUID())
+			count(o, types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}, &out.Down)
 		}
 	})
-	return len(ups), len(downs)
+	return out
 }
 
 // EnqueueNamespace looks at all objects of a consumer namespace again: its target has changed.
@@ -273,7 +289,7 @@ func (c *ClaimSyncer) enqueueProvider(o any) {
 	if err != nil {
 		return
 	}
-	if consumer, ok := c.targets.ToConsumer(key.AsNamespacedName()); ok {
+	if consumer, ok := c.Targets.ToConsumer(key.AsNamespacedName()); ok {
 		c.queue.Add(consumer)
 	}
 }
@@ -283,12 +299,12 @@ func (c *ClaimSyncer) synchronized(w where, s scope) {
 	switch {
 	case s.name != "" && s.namespace != "":
 		key := types.NamespacedName{Namespace: s.namespace, Name: s.name}
-		if consumer, ok := c.targets.ToConsumer(key); w == there && ok {
+		if consumer, ok := c.Targets.ToConsumer(key); w == there && ok {
 			key = consumer
 		}
 		c.queue.Add(key)
 	case w == there:
-		if consumer, ok := c.targets.ToConsumer(types.NamespacedName{Namespace: s.namespace}); ok {
+		if consumer, ok := c.Targets.ToConsumer(types.NamespacedName{Namespace: s.namespace}); ok {
 			c.EnqueueNamespace(consumer.Namespace)
 			c.provider.each(func(o *unstructured.Unstructured) {
 				if o.GetNamespace() == s.namespace {

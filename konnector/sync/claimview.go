@@ -31,6 +31,9 @@ func (c *ClaimSyncer) reconcile(ctx context.Context, key types.NamespacedName) e
 	if err != nil {
 		return err
 	}
+	if !in.ConsumerClaimed && !in.ProviderClaimed && c.currentTerms().Hold {
+		return nil
+	}
 	err = c.do(ctx, key, in.Consumer, plan.Claimed(in))
 	var occupied *occupiedError
 	if errors.As(err, &occupied) {
@@ -78,11 +81,11 @@ func (c *ClaimSyncer) target(terms Terms, in plan.Claim) plan.Target {
 	if !terms.Unrestricted && !terms.names(in.Key) {
 		return plan.Target{State: plan.Refused, Reason: ReasonRejected, Message: "The provider lets nobody look for an object of this name."}
 	}
-	known := c.targets.Known(in.Key)
+	known := c.Targets.Known(in.Key)
 	if known.State == plan.Ready || !in.ConsumerClaimed || c.copied(in.Consumer) {
 		return known
 	}
-	return c.targets.Target(in.Key)
+	return c.Targets.Target(in.Key)
 }
 
 func freshness(in plan.Claim, consumer, provider seen) guard.View {

@@ -21,8 +21,10 @@ import (
 type Referrer struct {
 	// Resource is the resource, in the version that is read.
 	Resource schema.GroupVersionResource
-	// ID changes whenever Targets would give other results.
+	// ID changes whenever Counts or Targets would give other results.
 	ID string
+	// Counts says whether what an object refers to counts. Nil: it does.
+	Counts func(object *unstructured.Unstructured) bool
 	// Targets lists what an object refers to. The object is JSON, and lies in the given namespace.
 	Targets func(object []byte, namespace string) []types.NamespacedName
 }
@@ -131,13 +133,9 @@ func reduce(referrer Referrer) cache.TransformFunc {
 		if _, done := u.Object[referencesField]; done {
 			return o, nil
 		}
-		data, err := json.Marshal(u.Object)
+		found, err := referredTo(referrer, u)
 		if err != nil {
 			return nil, err
-		}
-		var found []any
-		for _, target := range referrer.Targets(data, u.GetNamespace()) {
-			found = append(found, target.Namespace+"/"+target.Name)
 		}
 		reduced := &unstructured.Unstructured{Object: map[string]any{
 			"apiVersion": u.GetAPIVersion(), "kind": u.GetKind(), referencesField: found,
@@ -148,6 +146,21 @@ func reduce(referrer Referrer) cache.TransformFunc {
 		reduced.SetResourceVersion(u.GetResourceVersion())
 		return reduced, nil
 	}
+}
+
+func referredTo(referrer Referrer, o *unstructured.Unstructured) ([]any, error) {
+	if referrer.Counts != nil && !referrer.Counts(o) {
+		return nil, nil
+	}
+	data, err := json.Marshal(o.Object)
+	if err != nil {
+		return nil, err
+	}
+	var found []any
+	for _, target := range referrer.Targets(data, o.GetNamespace()) {
+		found = append(found, target.Namespace+"/"+target.Name)
+	}
+	return found, nil
 }
 
 func targetsOf(o any) sets.Set[types.NamespacedName] {

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/tools/events"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/konnector/routing"
 	"kube-bind.io/kube-bind/konnector/sync/plan"
 )
 
@@ -32,10 +33,17 @@ const staleRetry = 30 * time.Second
 type Targets interface {
 	// Target says where the consumer object of that key goes. It starts what is missing for it, if it may.
 	Target(key types.NamespacedName) plan.Target
+	// Known is like Target, and starts nothing.
+	Known(key types.NamespacedName) plan.Target
 	// ToConsumer is the inverse, for keys whose target is ready. False: no consumer object maps there.
 	ToConsumer(key types.NamespacedName) (types.NamespacedName, bool)
 	// Watched lists the provider namespaces to watch; metav1.NamespaceAll alone is the whole cluster.
 	Watched() sets.Set[string]
+}
+
+// Router says which consumer objects are this syncer's.
+type Router interface {
+	Route(object *unstructured.Unstructured) routing.Route
 }
 
 // Options are what a Syncer needs. All fields are required unless they say otherwise.
@@ -50,6 +58,8 @@ type Options struct {
 	Consumer, Provider dynamic.Interface
 	// Targets maps keys.
 	Targets Targets
+	// Router says which consumer objects are carried. Nil: all.
+	Router Router
 	// Recorder takes Events on consumer objects.
 	Recorder events.EventRecorder
 	// Metrics counts what is done. Nil: nothing is counted.
@@ -147,6 +157,11 @@ func (s *Syncer) EnqueueNamespace(namespace string) {
 	for _, key := range s.consumer.keys(namespace) {
 		s.queue.Add(key)
 	}
+}
+
+// Reroute looks at all objects again: the Router has other answers.
+func (s *Syncer) Reroute() {
+	s.consumer.each(func(o *unstructured.Unstructured) { s.enqueueConsumer(o) })
 }
 
 func (s *Syncer) enqueueConsumer(o any) {

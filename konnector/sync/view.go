@@ -3,8 +3,10 @@
 package sync
 
 import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"kube-bind.io/kube-bind/konnector/routing"
 	"kube-bind.io/kube-bind/konnector/sync/guard"
 	"kube-bind.io/kube-bind/konnector/sync/plan"
 )
@@ -12,8 +14,8 @@ import (
 // view is what both caches know of an object. False: not enough to plan on, because a cache has not seen our own
 // last write yet, or does not know the provider's namespace yet. In both cases an event will come.
 func (s *Syncer) view(key types.NamespacedName) (plan.Input, bool) {
-	target := s.Targets.Target(key)
 	consumer := s.consumer.get(key)
+	target := s.target(key, consumer.object)
 	provider := seen{known: true}
 	if target.State == plan.Ready {
 		provider = s.provider.get(target.Key)
@@ -31,4 +33,28 @@ func (s *Syncer) view(key types.NamespacedName) (plan.Input, bool) {
 	}
 	fresh := s.guard.Fresh(key, have)
 	return plan.Input{Consumer: consumer.object, Provider: provider.object, Target: target, Policy: s.Policy}, fresh
+}
+
+// target is where an object goes. A namespace is only asked for if there is something to carry there.
+func (s *Syncer) target(key types.NamespacedName, consumer *unstructured.Unstructured) plan.Target {
+	if consumer == nil {
+		return s.Targets.Known(key)
+	}
+	var route routing.Route
+	if s.Router != nil {
+		route = s.Router.Route(consumer)
+	}
+	switch route.State {
+	case routing.Elsewhere:
+		return plan.Target{State: plan.Elsewhere}
+	case routing.Nobodys:
+		return plan.Target{State: plan.Refused, Reason: route.Reason, Message: route.Message}
+	case routing.Mine:
+	}
+	target := s.Targets.Target(key)
+	target.Claim = route.Claim
+	if target.State == plan.Ready {
+		target.Reason, target.Message = route.Reason, route.Message
+	}
+	return target
 }

@@ -2,9 +2,13 @@
 
 package v1alpha2
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"cmp"
 
-// APIServiceBinding binds, in the consumer, the APIServiceExport of the same name at a provider. The consumer's admin
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// APIServiceBinding binds, in the consumer, the APIServiceExport of the same name, or of its spec's exportName, at a provider. The consumer's admin
 // creates it, or the konnector does for a bundle. The konnector installs the export's CRDs, syncs their objects, and
 // reports in the status. Deleting it unbinds.
 //
@@ -32,12 +36,32 @@ type APIServiceBinding struct {
 }
 
 // APIServiceBindingSpec says how the provider is reached.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.exportName) == has(oldSelf.exportName) && (!has(self.exportName) || self.exportName == oldSelf.exportName)",message="exportName is immutable"
 type APIServiceBindingSpec struct {
 	// kubeconfigSecretRef names the Secret with the provider's kubeconfig.
 	//
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="kubeconfigSecretRef is immutable"
 	KubeconfigSecretRef ClusterSecretKeyRef `json:"kubeconfigSecretRef"`
+	// exportName is the name of the APIServiceExport at the provider. Empty means the binding's own name. It is needed
+	// where two providers have exports of the same name. Not known upstream.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	ExportName string `json:"exportName,omitempty"`
+	// providerName is what objects and namespaces of this cluster call the provider, in the annotation
+	// kube-bind.io/provider, where several bindings bring the same resource. Empty means the binding's own name. Not known
+	// upstream.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	ProviderName string `json:"providerName,omitempty"`
+	// defaultProvider lets objects that name no provider go to this one, where several bindings bring the same resource. Not
+	// known upstream.
+	//
+	// +optional
+	DefaultProvider bool `json:"defaultProvider,omitempty"`
 	// permissionClaims are the consumer's answers to the claims of the export. The consumer's admin sets them. A claim
 	// that is not answered is accepted. Not known upstream.
 	//
@@ -107,6 +131,16 @@ type APIServiceBindingList struct {
 
 	// items are the bindings.
 	Items []APIServiceBinding `json:"items"`
+}
+
+// Export returns the name of the binding's APIServiceExport at the provider.
+func (b *APIServiceBinding) Export() string {
+	return cmp.Or(b.Spec.ExportName, b.Name)
+}
+
+// Provider returns what objects and namespaces of the consumer call the provider.
+func (b *APIServiceBinding) Provider() string {
+	return cmp.Or(b.Spec.ProviderName, b.Name)
 }
 
 // GetConditions returns the conditions of the binding's status.

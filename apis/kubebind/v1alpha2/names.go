@@ -27,6 +27,16 @@ const (
 	PlaceUIDAnnotation = "kube-bind.io/place-uid"
 )
 
+// Annotations on objects of the consumer that say which of several bindings of their resource carries them.
+const (
+	// ProviderAnnotation, on an object or its namespace, names the provider that the object is to be carried to, by what
+	// its binding calls it. Not known upstream.
+	ProviderAnnotation = "kube-bind.io/provider"
+	// CarriedByAnnotation is the name of the binding that carries an object. It comes with SyncerFinalizer. Not known
+	// upstream.
+	CarriedByAnnotation = "kube-bind.io/carried-by"
+)
+
 // Annotations and labels on the provider's own objects.
 const (
 	// IdentityAnnotation is the consumer's identity, on a contract namespace and its ClusterBinding.

@@ -17,7 +17,7 @@ import (
 type Kind int
 
 const (
-	// AddFinalizer puts the syncer's finalizer on the consumer object: JSON merge patch.
+	// AddFinalizer puts the syncer's finalizer on the consumer object, and the name of the binding: JSON merge patch.
 	AddFinalizer Kind = iota + 1
 	// Create makes the copy on the provider, which must not exist: server-side apply.
 	Create
@@ -130,27 +130,35 @@ func keyOf(o *unstructured.Unstructured) types.NamespacedName {
 	return types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
 }
 
-func addFinalizer(consumer *unstructured.Unstructured) Action {
-	return finalizerPatch(AddFinalizer, consumer, append(consumer.GetFinalizers(), kubebindv1alpha2.SyncerFinalizer))
+func addFinalizer(consumer *unstructured.Unstructured, binding string) Action {
+	finalizers := consumer.GetFinalizers()
+	if !finalized(consumer) {
+		finalizers = append(finalizers, kubebindv1alpha2.SyncerFinalizer)
+	}
+	metadata := map[string]any{}
+	if binding != "" {
+		metadata["annotations"] = map[string]any{kubebindv1alpha2.CarriedByAnnotation: binding}
+	}
+	return finalizerPatch(AddFinalizer, consumer, finalizers, metadata)
 }
 
 func removeFinalizer(consumer *unstructured.Unstructured) Action {
 	rest := slices.DeleteFunc(consumer.GetFinalizers(), func(f string) bool { return f == kubebindv1alpha2.SyncerFinalizer })
-	return finalizerPatch(RemoveFinalizer, consumer, rest)
+	return finalizerPatch(RemoveFinalizer, consumer, rest, map[string]any{})
 }
 
-// finalizerPatch replaces the whole list, hence the resourceVersion: somebody else's finalizer must not get lost.
-func finalizerPatch(kind Kind, consumer *unstructured.Unstructured, finalizers []string) Action {
+// finalizerPatch replaces the whole list, hence the resourceVersion: somebody else's finalizer must not get lost. The
+// metadata is what else it changes.
+func finalizerPatch(kind Kind, consumer *unstructured.Unstructured, finalizers []string, metadata map[string]any) Action {
+	metadata["uid"] = consumer.GetUID()
+	metadata["resourceVersion"] = consumer.GetResourceVersion()
+	metadata["finalizers"] = append([]string{}, finalizers...)
 	return Action{
 		Kind:            kind,
 		Key:             keyOf(consumer),
 		UID:             consumer.GetUID(),
 		ResourceVersion: consumer.GetResourceVersion(),
-		Patch: marshal(map[string]any{"metadata": map[string]any{
-			"uid":             consumer.GetUID(),
-			"resourceVersion": consumer.GetResourceVersion(),
-			"finalizers":      append([]string{}, finalizers...),
-		}}),
+		Patch:           marshal(map[string]any{"metadata": metadata}),
 	}
 }
 

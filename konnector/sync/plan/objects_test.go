@@ -22,7 +22,7 @@ const (
 )
 
 func policy() Policy {
-	return Policy{ContractNamespace: place, ConsumerCluster: cluster}
+	return Policy{ContractNamespace: place, ConsumerCluster: cluster, Binding: "b1"}
 }
 
 func ready() Target {
@@ -94,6 +94,8 @@ func finalizedBy(names ...string) change {
 }
 
 func synced() change { return finalizedBy(kubebindv1alpha2.SyncerFinalizer) }
+
+func carrier(binding string) change { return annotation(kubebindv1alpha2.CarriedByAnnotation, binding) }
 
 func deleted() change {
 	return func(o *unstructured.Unstructured) {

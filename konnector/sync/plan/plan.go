@@ -21,6 +21,8 @@ type Policy struct {
 	ConsumerCluster types.UID
 	// Orphan leaves copies behind: one whose consumer object goes is marked, not deleted. See OrphanedAnnotation.
 	Orphan bool
+	// Binding is the name of the binding that the copies are made for. Consumer objects name it: see CarriedByAnnotation.
+	Binding string
 }
 
 // TargetState says whether an object has a place to go to.
@@ -34,6 +36,8 @@ const (
 	// Refused: there is no copy to wait for, because there never was a place, or because it is gone with all that was in
 	// it, or given up for good. A place that may come back is Pending.
 	Refused
+	// Elsewhere: another binding carries the consumer object, or says why none does.
+	Elsewhere
 )
 
 // Target is where an object goes.
@@ -42,7 +46,10 @@ type Target struct {
 	State TargetState
 	// Key is the key of the copy, if Ready.
 	Key types.NamespacedName
-	// Reason and Message say why not, if not Ready. They are shown to the owner of the consumer object.
+	// Claim says that the consumer object must name the Policy's binding before it is carried: there are several.
+	Claim bool
+	// Reason and Message say why not, if not Ready; else what is to be told besides. They are shown to the owner of the
+	// consumer object.
 	Reason, Message string
 }
 
@@ -61,6 +68,7 @@ type Input struct {
 //
 //	consumer                    provider          target   plan
 //	copy of a claimed object    whatever          any      nothing: see Claimed
+//	another binding's           whatever          Elsewhere nothing
 //	absent                      left behind       any      nothing
 //	absent                      ours              any      Delete (an orphan); terminating: wait; Orphan: nothing
 //	absent                      absent, not ours  any      nothing
@@ -81,6 +89,9 @@ type Input struct {
 //	 * if it is missing
 //	** if the status differs and no finalizer was missing, so that there is one write to the consumer
 //
+// AddFinalizer is missing as well where the consumer object does not name the binding and has to: see Target.Claim. It
+// decides which of several bindings carries an object: of those that try, one gets through.
+//
 // The plan is executed in its order, up to the first action that fails. Not ours is what another consumer cluster of
 // the same place made, and everything else; see owner. No write is planned a second time unless something else happened
 // in between, and three plans at most lead to rest.
@@ -100,7 +111,7 @@ func Object(in Input) []Action {
 	}
 	whose := owner(in.Provider, in.Consumer, in.Policy)
 	switch {
-	case claimedCopy(in.Consumer):
+	case claimedCopy(in.Consumer), in.Consumer != nil && in.Target.State == Elsewhere:
 		return nil
 	case in.Consumer == nil && whose == ours && (in.Policy.Orphan || leftBehind(in.Provider)):
 		return nil
@@ -121,7 +132,11 @@ func Object(in Input) []Action {
 			"%s of the copy to %q; else give each cluster its own identity.",
 			in.Target.Key, kubebindv1alpha2.ConsumerClusterAnnotation, in.Policy.ConsumerCluster))
 	}
-	return carry(in)
+	plan := carry(in)
+	if in.Target.Reason != "" {
+		plan = append(plan, reportTarget(in.Consumer, in.Target)...)
+	}
+	return plan
 }
 
 // release plans for a consumer object that is being deleted.
@@ -142,8 +157,9 @@ func release(in Input, whose ownership) []Action {
 // carry plans for a live consumer object whose copy is absent or ours.
 func carry(in Input) []Action {
 	var plan []Action
-	if !finalized(in.Consumer) {
-		plan = append(plan, addFinalizer(in.Consumer))
+	claimed := finalized(in.Consumer) && (!in.Target.Claim || carriedBy(in.Consumer, in.Policy.Binding))
+	if !claimed {
+		plan = append(plan, addFinalizer(in.Consumer, in.Policy.Binding))
 	}
 	if in.Provider == nil {
 		return append(plan, create(in.Target.Key, content(in)))
@@ -158,7 +174,7 @@ func carry(in Input) []Action {
 		plan = append(plan, apply(in.Provider, want, sameHash(in.Provider, want)))
 	}
 	status := in.Provider.Object["status"]
-	if finalized(in.Consumer) && !equal(in.Consumer.Object["status"], status) {
+	if claimed && !equal(in.Consumer.Object["status"], status) {
 		plan = append(plan, patchStatus(in.Consumer, status))
 	}
 	return plan
@@ -190,6 +206,10 @@ func reportTarget(consumer *unstructured.Unstructured, target Target) []Action {
 // claimedCopy says that a consumer object came by a claim. One with our finalizer did not, whatever is written on it.
 func claimedCopy(consumer *unstructured.Unstructured) bool {
 	return consumer != nil && consumer.GetAnnotations()[kubebindv1alpha2.PlaceUIDAnnotation] != "" && !finalized(consumer)
+}
+
+func carriedBy(consumer *unstructured.Unstructured, binding string) bool {
+	return consumer.GetAnnotations()[kubebindv1alpha2.CarriedByAnnotation] == binding
 }
 
 func terminating(o *unstructured.Unstructured) bool {

@@ -17,6 +17,9 @@ func TestObject(t *testing.T) {
 	dying := object(synced(), finalizedBy("someone.else/finalizer"), deleted())
 	pending := Target{State: Pending}
 	refused := Target{State: Refused, Reason: "NameTooLong", Message: "m"}
+	elsewhere, claiming, telling := Target{State: Elsewhere}, ready(), ready()
+	claiming.Claim = true
+	telling.Reason, telling.Message = "Told", "m"
 
 	tests := []struct {
 		name               string
@@ -56,6 +59,18 @@ func TestObject(t *testing.T) {
 		{"new, copy of another cluster", object(), copyOf(t, live, ofOtherCluster()), ready(), "Report(OtherCluster)"},
 		{"new, upstream's copy of another object", object(), copyOf(t, live, ofUpstreamFor("uid-9")), ready(), "Report(OtherCluster)"},
 		{"live, copy taken by another cluster", live, copyOf(t, live, ofOtherCluster(), deleted()), ready(), "Report(OtherCluster)"},
+
+		{"another binding's, new", object(), nil, elsewhere, ""},
+		{"another binding's, with what was here before", live, copyOf(t, live), elsewhere, ""},
+		{"another binding's, terminating", dying, copyOf(t, live), elsewhere, ""},
+		{"another binding's, gone", nil, copyOf(t, live), elsewhere, "Delete"},
+		{"one of several, new", object(), nil, claiming, "AddFinalizer, Create"},
+		{"one of several, carried before there were others", live, copyOf(t, live, status("Up")), claiming, "AddFinalizer"},
+		{"one of several, carried for another", object(synced(), carrier("b9")), copyOf(t, live), claiming, "AddFinalizer"},
+		{"one of several, carried", object(synced(), carrier("b1")), copyOf(t, live, status("Up")), claiming, "PatchStatus"},
+		{"one of several, terminating", dying, nil, claiming, "RemoveFinalizer"},
+		{"with something to tell", object(synced()), copyOf(t, live, status("Up")), telling, "PatchStatus, Report(Told)"},
+		{"with something to tell, in sync", live, copyOf(t, live), telling, "Report(Told)"},
 
 		{"copy of a claimed object", object(copiedDown()), nil, ready(), ""},
 		{"said to be the copy of a claimed object", object(synced(), copiedDown()), copyOf(t, live, deleted()), ready(), ""},
@@ -202,7 +217,7 @@ func TestActionsCarryTheirPrecondition(t *testing.T) {
 		patch string
 	}{
 		{AddFinalizer, Input{Consumer: object(finalizedBy("someone.else/finalizer"))}, consumerKey, "uid-1", "7",
-			`{"metadata":{"finalizers":["someone.else/finalizer","kubebind.io/syncer"],"resourceVersion":"7","uid":"uid-1"}}`},
+			`{"metadata":{"annotations":{"kube-bind.io/carried-by":"b1"},"finalizers":["someone.else/finalizer","kubebind.io/syncer"],"resourceVersion":"7","uid":"uid-1"}}`},
 		{RemoveFinalizer, Input{Consumer: object(synced(), finalizedBy("someone.else/finalizer"), deleted())}, consumerKey, "uid-1", "7",
 			`{"metadata":{"finalizers":["someone.else/finalizer"],"resourceVersion":"7","uid":"uid-1"}}`},
 		{RemoveFinalizer, Input{Consumer: object(synced(), deleted())}, consumerKey, "uid-1", "7",

@@ -30,7 +30,7 @@ const (
 	drainRetry = time.Second
 	// letGoRetry is that for objects that can only be let go here, because the provider knows this cluster no more.
 	letGoRetry = 10 * time.Second
-	// objectsPage is how many objects are looked at at a time.
+	// objectsPage is how many objects are read at a time.
 	objectsPage = 500
 )
 

@@ -23,6 +23,10 @@ import (
 // writeTimeout ends a write whose answer does not come, so that a provider that hangs frees its worker.
 const writeTimeout = 30 * time.Second
 
+// writeGrace is how long a write that is under way may go on when syncing ends. Most are done by then, and whoever comes
+// next need not find out what became of them. It is less than what is left of a lease that was not renewed in time.
+const writeGrace = 2 * time.Second
+
 // absentVersion is a resourceVersion that no object ever has. An apply that carries it creates the object if it is
 // absent and is refused with a conflict if it is there, so a create by apply cannot overwrite anything. Creating by
 // apply, not by POST, makes one field manager own all our fields from the start (W5).
@@ -86,7 +90,7 @@ func (e *engine) pace(key types.NamespacedName, a plan.Action) time.Duration {
 }
 
 func (e *engine) write(ctx context.Context, key types.NamespacedName, a plan.Action) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := writing(ctx)
 	defer cancel()
 	client := at(e.side(a), a.Key)
 	switch a.Kind {
@@ -109,6 +113,16 @@ func (e *engine) write(ctx context.Context, key types.NamespacedName, a plan.Act
 		return e.delete(ctx, client, key, a)
 	default:
 		return fmt.Errorf("action %v is not a write", a.Kind)
+	}
+}
+
+// writing is the context of a write that is to end well, if it can.
+func writing(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(writeGrace, cancel) })
+	return out, func() {
+		unhook()
+		cancel()
 	}
 }
 

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/pair"
+)
+
+const auditPolicy = `
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  resources: [{group: "", resources: [secrets, configmaps, serviceaccounts]}]
+- level: Metadata
+  resources: [{group: wildwest.dev, resources: [ranches, ranches/status]}]
+- level: None
+`
+
+// audited is a pair whose API servers write down what they are asked.
+type audited struct {
+	claimable
+	consumerLog, providerLog string
+}
+
+// request is one that an API server has answered.
+type request struct {
+	Verb, UserAgent, RequestURI, Stage string
+	ObjectRef                          struct{ Resource, Subresource, Name string }
+	ResponseStatus                     struct{ Code int }
+}
+
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	a := startAudited(t)
+	t.Run("claimed objects are all that is watched", func(t *testing.T) { watchesLittle(t, a) })
+	t.Run("replicas restarted under load write nothing twice", func(t *testing.T) { restartedUnderLoad(t, a) })
+}
+
+func startAudited(t *testing.T) *audited {
+	t.Helper()
+	dir := t.TempDir()
+	policy := filepath.Join(dir, "policy.yaml")
+	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := &audited{consumerLog: filepath.Join(dir, "consumer.log"), providerLog: filepath.Join(dir, "provider.log")}
+	args := func(log string) []string { return []string{"--audit-policy-file=" + policy, "--audit-log-path=" + log} }
+	p, err := pair.Start(t.Context(), pair.Options{LogDir: dir, ConsumerAPIServerArgs: args(a.consumerLog), ProviderAPIServerArgs: args(a.providerLog)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	offerRanches(t, p)
+	a.claimable = claimable{Pair: p, place: bind(t, p, ranches)}
+	expect.Namespace(t, p.Consumer, "team")
+	return a
+}
+
+// The konnector never asks for all objects of a claimed kind: every list and watch is of labels, of one name, and a single
+// object's reads are of what is referred to.
+func watchesLittle(t *testing.T, a *audited) {
+	expect.Create(t, a.Consumer, ranch("team", "refers", expect.Set(map[string]any{"name": "referred"}, "spec", "secretRef")))
+	for _, o := range []string{"referred", "labelled"} {
+		secret := core("Secret", "team", o, "one", "app", map[string]string{"labelled": "ranch"}[o])
+		expect.Create(t, a.Consumer, secret)
+		a.up(t, secret, "one")
+	}
+	config := core("ConfigMap", "team", "ranch-config", "one")
+	expect.Create(t, a.Consumer, config)
+	a.up(t, config, "one")
+
+	for _, log := range []string{a.consumerLog, a.providerLog} {
+		seen := 0
+		for _, r := range konnectorReads(t, log) {
+			if r.ObjectRef.Resource == "ranches" {
+				continue
+			}
+			uri, err := url.Parse(r.RequestURI)
+			if err != nil {
+				t.Fatal(err)
+			}
+			query := uri.Query()
+			narrow := query.Get("labelSelector") != "" || strings.HasPrefix(query.Get("fieldSelector"), "metadata.name=")
+			if !narrow {
+				t.Errorf("%s: the konnector asks for %s", filepath.Base(log), uri)
+			}
+			seen++
+		}
+		if seen == 0 {
+			t.Errorf("%s: no list or watch was seen", filepath.Base(log))
+		}
+	}
+}
+
+// Two replicas are replaced one after the other, again and again, while objects are made and changed. Each side has taken
+// one write for each change, whoever was the leader: the finalizer on the consumer, the create and the change on the provider.
+func restartedUnderLoad(t *testing.T, a *audited) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	const workers = 16
+	made, failed := make([][]string, workers), make([]error, workers)
+	var load sync.WaitGroup
+	for i := range workers {
+		load.Go(func() { made[i], failed[i] = a.load(ctx, t, i) })
+	}
+	old := a.Konnector()
+	if err := a.StartKonnector(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		next := a.Konnector()
+		if err := a.StartKonnector(); err != nil {
+			t.Fatal(err)
+		}
+		if err := old.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		old = next
+		// Whoever leads now carries what is made now.
+		probe := ranch("team", fmt.Sprintf("probe-%d", i))
+		expect.Create(t, a.Consumer, probe)
+		expect.Exists(t, a.Provider, at(probe, a.there("team")))
+	}
+	stop()
+	load.Wait()
+	if err := errors.Join(append(failed, old.Stop())...); err != nil {
+		t.Fatal(err)
+	}
+	names := slices.Concat(made...)
+	for _, name := range names {
+		expect.Has(t, a.Provider, at(ranch("team", name), a.there("team")), "changed", "spec", "intent")
+	}
+	if len(names) < 20 {
+		t.Errorf("there was little load: %v", names)
+	}
+	written := map[string]int{}
+	for side, log := range map[string]string{"consumer": a.consumerLog, "provider": a.providerLog} {
+		for _, r := range konnectorRequests(t, log) {
+			read := r.Verb == "get" || r.Verb == "list" || r.Verb == "watch"
+			if r.ObjectRef.Resource == "ranches" && !read && r.ResponseStatus.Code < 300 {
+				written[side+" "+r.ObjectRef.Name]++
+			}
+		}
+	}
+	for _, name := range names {
+		if here, there := written["consumer "+name], written["provider "+name]; here != 1 || there != 2 {
+			t.Errorf("%s took %d writes here and %d there", name, here, there)
+		}
+	}
+}
+
+// load makes objects, and changes each once its copy is there, until ctx ends. What it began it ends.
+func (a *audited) load(ctx context.Context, t *testing.T, worker int) (names []string, err error) {
+	for i := 0; ctx.Err() == nil; i++ {
+		o := ranch("team", fmt.Sprintf("load-%d-%d", worker, i))
+		names = append(names, o.GetName())
+		if err := a.Consumer.Client.Create(t.Context(), o.DeepCopy()); err != nil {
+			return names, err
+		}
+		err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, expect.Timeout, true, func(ctx context.Context) (bool, error) {
+			_, err := expect.Get(ctx, a.Provider, at(o, a.there("team")))
+			return err == nil, client.IgnoreNotFound(err)
+		})
+		if err != nil {
+			return names, fmt.Errorf("waiting for the copy of %s: %w", o.GetName(), err)
+		}
+		change := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"intent":"changed"}}`))
+		if err := a.Consumer.Client.Patch(t.Context(), o, change); err != nil {
+			return names, err
+		}
+	}
+	return names, nil
+}
+
+// konnectorRequests are those of the konnector that were answered.
+func konnectorRequests(t *testing.T, log string) []request {
+	t.Helper()
+	file, err := os.Open(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var out []request
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var r request
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(r.UserAgent, "konnector") {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// konnectorReads are the lists and watches of the konnector.
+func konnectorReads(t *testing.T, log string) []request {
+	t.Helper()
+	return slices.DeleteFunc(konnectorRequests(t, log), func(r request) bool { return r.Verb != "list" && r.Verb != "watch" })
+}

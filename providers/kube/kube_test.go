@@ -193,6 +193,15 @@ func TestRemoveEverything(t *testing.T) {
 		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: p.Namespace, Labels: labels},
 			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "x"}}: true,
 	}
+	lent := newNamespace(t, "lent-"+p.Namespace, map[string]string{kubebindv1alpha2.AllowAdoptionAnnotation: p.Namespace})
+	secret := func(name, owner, contract string) *corev1.Secret {
+		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: lent.Name, Name: name,
+			Labels:      map[string]string{kubebindv1alpha2.OwnerLabel: owner},
+			Annotations: map[string]string{kubebindv1alpha2.ClusterNamespaceAnnotation: contract}}}
+	}
+	objects[secret("copied", kubebindv1alpha2.OwnerConsumer, p.Namespace)] = true
+	objects[secret("providers", kubebindv1alpha2.OwnerProvider, p.Namespace)] = false
+	objects[secret("of-another", kubebindv1alpha2.OwnerConsumer, p.Namespace+"x")] = false
 	for obj := range objects {
 		if err := world.Admin.Create(t.Context(), obj); err != nil {
 			t.Fatal(err)

@@ -92,7 +92,7 @@ func (p *Provider) letPlaceGo(ctx context.Context, namespace string) error {
 const copiesPage = 500
 
 // removeCopies deletes the copies of the consumer's objects that lie outside its own namespaces: cluster-scoped ones, and
-// those in namespaces that were the provider's before. Only the marks count.
+// those in namespaces that were the provider's before, claimed objects too. Only the marks count.
 func (p *Provider) removeCopies(ctx context.Context, namespace string) error {
 	var exported apiextensionsv1.CustomResourceDefinitionList
 	if err := p.live.List(ctx, &exported, client.MatchingLabels{kubebindv1alpha2.ExportedLabel: "true"}); err != nil {
@@ -106,6 +106,10 @@ func (p *Provider) removeCopies(ctx context.Context, namespace string) error {
 			errs = append(errs, p.removeCopiesOf(ctx, kind, namespace))
 		}
 	}
+	consumers := client.MatchingLabels{kubebindv1alpha2.OwnerLabel: kubebindv1alpha2.OwnerConsumer}
+	for _, kind := range []string{"Secret", "ConfigMap", "ServiceAccount"} {
+		errs = append(errs, p.removeCopiesOf(ctx, corev1.SchemeGroupVersion.WithKind(kind), namespace, consumers))
+	}
 	return errors.Join(errs...)
 }
 
@@ -118,11 +122,11 @@ func servedVersion(crd *apiextensionsv1.CustomResourceDefinition) (string, bool)
 	return "", false
 }
 
-func (p *Provider) removeCopiesOf(ctx context.Context, kind schema.GroupVersionKind, namespace string) error {
+func (p *Provider) removeCopiesOf(ctx context.Context, kind schema.GroupVersionKind, namespace string, opts ...client.ListOption) error {
 	list := &metav1.PartialObjectMetadataList{}
 	for next := ""; ; {
 		list.SetGroupVersionKind(kind)
-		err := p.live.List(ctx, list, client.Limit(copiesPage), client.Continue(next))
+		err := p.live.List(ctx, list, append(opts, client.Limit(copiesPage), client.Continue(next))...)
 		if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || meta.IsNoMatchError(err) {
 			// What the backend may not list it could not let the consumer write either.
 			return nil

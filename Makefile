@@ -51,7 +51,7 @@ test-unit: tools $(GOTESTSUM) ## Run the tests of single packages; those that ne
 .PHONY: test-e2e
 test-e2e: tools build $(GOTESTSUM) ## Run the shipped binaries against two control planes.
 	@packages=$$(go list ./... | grep -E '$(E2E)') || { echo "there are no end-to-end tests" >&2; exit 1; }; \
-	$(GOTESTSUM) --format=standard-quiet -- -count=1 -p=1 -timeout=20m $$packages
+	$(GOTESTSUM) --format=standard-quiet -- -count=1 -p=1 -parallel=4 -timeout=20m $$packages
 
 .PHONY: bench
 bench: tools build ## Measure the konnector against the raw floor; prints a table and writes bench.json.

@@ -35,6 +35,7 @@
 //	konnector/connection     one provider: its client, its heartbeat, and what runs as long as it is needed
 //	konnector/schema         a bound schema becomes a CRD, and follows changes
 //	konnector/claims         which objects permission claims select; pure
+//	konnector/record         finalizers, status and Events on the konnector's own objects
 //	konnector/routing        which of several bindings carries an object; pure
 //	konnector/namespaces     which provider namespace a consumer's is, if it is there yet
 //	konnector/sync           one API's objects: informers on both sides, one queue, at most one write a side

@@ -5,13 +5,9 @@ package binding
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,8 +15,8 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/connection"
+	"kube-bind.io/kube-bind/konnector/record"
 	"kube-bind.io/kube-bind/konnector/schema"
-	"kube-bind.io/kube-bind/konnector/sync"
 )
 
 // eventAction is the action of the Events on bindings.
@@ -31,15 +27,17 @@ const poolRetry = time.Second
 
 // Controller reconciles APIServiceBindings.
 type Controller struct {
-	client   client.Client
-	live     client.Reader
-	pool     *connection.Pool
-	recorder events.EventRecorder
+	client client.Client
+	live   client.Reader
+	pool   *connection.Pool
+	writer record.Writer
 }
 
 // Register adds a Controller to the manager. The signal wakes it for what connections announce.
 func Register(mgr ctrl.Manager, pool *connection.Pool, signal *connection.Signal, recorder events.EventRecorder) error {
-	c := &Controller{client: mgr.GetClient(), live: mgr.GetAPIReader(), pool: pool, recorder: recorder}
+	c := &Controller{client: mgr.GetClient(), live: mgr.GetAPIReader(), pool: pool, writer: record.Writer{
+		Client: mgr.GetClient(), Recorder: recorder, Action: eventAction, Ready: "The binding is ready.",
+	}}
 	return c.register(mgr, signal)
 }
 
@@ -53,7 +51,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	if binding.DeletionTimestamp == nil {
-		if err := c.patchFinalizers(ctx, binding, controllerutil.AddFinalizer); err != nil {
+		if err := c.writer.Finalizers(ctx, binding, kubebindv1alpha2.BindingFinalizer, controllerutil.AddFinalizer); err != nil {
 			return ctrl.Result{}, err
 		}
 	}
@@ -93,18 +91,6 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return result, errors.Join(applyErr, statusErr, err, releaseErr)
 }
 
-func (c *Controller) patchFinalizers(ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding, change func(client.Object, string) bool) error {
-	before := binding.DeepCopy()
-	if !change(binding, kubebindv1alpha2.BindingFinalizer) {
-		return nil
-	}
-	err := c.client.Patch(ctx, binding, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(kubebindv1alpha2.FieldManager))
-	if err != nil {
-		return fmt.Errorf("patching the finalizers of the binding: %w", err)
-	}
-	return nil
-}
-
 // applySchemas makes the CRDs what they should be. What the API server has against one of them is a fact; errors that are
 // no answer are returned as well, to be tried again at once.
 func (c *Controller) applySchemas(ctx context.Context, f *Facts) error {
@@ -128,35 +114,9 @@ func (c *Controller) applySchemas(ctx context.Context, f *Facts) error {
 }
 
 func (c *Controller) writeStatus(ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding, status kubebindv1alpha2.APIServiceBindingStatus) error {
-	if equality.Semantic.DeepEqual(binding.Status, status) {
-		return nil
-	}
 	before := binding.DeepCopy()
 	binding.Status = status
-	err := c.client.Status().Patch(ctx, binding, client.MergeFrom(before), client.FieldOwner(kubebindv1alpha2.FieldManager))
-	if err != nil {
-		return client.IgnoreNotFound(fmt.Errorf("writing the status of the binding: %w", err))
-	}
-	c.announce(before, binding)
-	return nil
-}
-
-// announce records an Event when the summary changes.
-func (c *Controller) announce(before, after *kubebindv1alpha2.APIServiceBinding) {
-	was := kubebindv1alpha2.FindCondition(before.Status.Conditions, kubebindv1alpha2.ConditionReady)
-	is := kubebindv1alpha2.FindCondition(after.Status.Conditions, kubebindv1alpha2.ConditionReady)
-	if is == nil || was != nil && was.Status == is.Status && was.Reason == is.Reason {
-		return
-	}
-	switch is.Status {
-	case metav1.ConditionTrue:
-		c.recorder.Eventf(after, nil, corev1.EventTypeNormal, kubebindv1alpha2.ConditionReady, eventAction, "The binding is ready.")
-	case metav1.ConditionFalse:
-		if is.Severity != kubebindv1alpha2.SeverityInfo {
-			c.recorder.Eventf(after, nil, corev1.EventTypeWarning, is.Reason, eventAction, "%s", sync.EventNote(is.Message))
-		}
-	case metav1.ConditionUnknown:
-	}
+	return c.writer.Status(ctx, before, binding)
 }
 
 func ignoreConflict(err error) error {

@@ -55,7 +55,7 @@ func (c *Controller) unbind(ctx context.Context, f Facts, session *connection.Se
 	}
 	if err == nil && way.Done {
 		c.pool.Drop(f.Binding.Name)
-		return ctrl.Result{}, client.IgnoreNotFound(c.patchFinalizers(ctx, f.Binding, controllerutil.RemoveFinalizer))
+		return ctrl.Result{}, client.IgnoreNotFound(c.writer.Finalizers(ctx, f.Binding, kubebindv1alpha2.BindingFinalizer, controllerutil.RemoveFinalizer))
 	}
 	statusErr := c.writeStatus(ctx, f.Binding, drainingStatus(Decide(f).Status, f, ending, way))
 	return ctrl.Result{RequeueAfter: drainRetry}, errors.Join(err, statusErr)

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
@@ -21,7 +19,7 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/connection"
-	"kube-bind.io/kube-bind/konnector/sync"
+	"kube-bind.io/kube-bind/konnector/record"
 )
 
 // eventAction is the action of the Events on bundles.
@@ -32,15 +30,18 @@ const poolRetry = time.Second
 
 // Controller reconciles APIServiceBindingBundles.
 type Controller struct {
-	client   client.Client
-	live     client.Reader
-	pool     *connection.Pool
-	recorder events.EventRecorder
+	client client.Client
+	live   client.Reader
+	pool   *connection.Pool
+	writer record.Writer
 }
 
 // Register adds a Controller to the manager. The signal wakes it for what connections announce.
 func Register(mgr ctrl.Manager, pool *connection.Pool, signal *connection.Signal, recorder events.EventRecorder) error {
-	c := &Controller{client: mgr.GetClient(), live: mgr.GetAPIReader(), pool: pool, recorder: recorder}
+	c := &Controller{client: mgr.GetClient(), live: mgr.GetAPIReader(), pool: pool, writer: record.Writer{
+		// Its message names the bindings concerned.
+		Client: mgr.GetClient(), Recorder: recorder, Action: eventAction, Ready: "All exports are bound.", EveryMessage: true,
+	}}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&kubebindv1alpha2.APIServiceBindingBundle{}).
 		Watches(&kubebindv1alpha2.APIServiceBinding{}, handler.EnqueueRequestsFromMapFunc(c.allBundles)).
@@ -75,7 +76,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, fmt.Errorf("reading the bundle: %w", err)
 	}
 	if bundle.DeletionTimestamp == nil {
-		if err := c.patchFinalizers(ctx, bundle, controllerutil.AddFinalizer); err != nil {
+		if err := c.writer.Finalizers(ctx, bundle, kubebindv1alpha2.BundleFinalizer, controllerutil.AddFinalizer); err != nil {
 			return ctrl.Result{}, err
 		}
 	}
@@ -92,7 +93,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	decision := Decide(facts)
 	if decision.Done {
 		c.pool.DropBundle(bundle.Name)
-		return ctrl.Result{}, client.IgnoreNotFound(c.patchFinalizers(ctx, bundle, controllerutil.RemoveFinalizer))
+		return ctrl.Result{}, client.IgnoreNotFound(c.writer.Finalizers(ctx, bundle, kubebindv1alpha2.BundleFinalizer, controllerutil.RemoveFinalizer))
 	}
 	err = errors.Join(remainsErr, c.act(ctx, bundle, decision))
 	if err != nil {
@@ -159,42 +160,8 @@ func (c *Controller) passOnPolicy(ctx context.Context, bundle *kubebindv1alpha2.
 	return nil
 }
 
-func (c *Controller) patchFinalizers(ctx context.Context, bundle *kubebindv1alpha2.APIServiceBindingBundle, change func(client.Object, string) bool) error {
-	before := bundle.DeepCopy()
-	if !change(bundle, kubebindv1alpha2.BundleFinalizer) {
-		return nil
-	}
-	err := c.client.Patch(ctx, bundle, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(kubebindv1alpha2.FieldManager))
-	if err != nil {
-		return fmt.Errorf("patching the finalizers of the bundle: %w", err)
-	}
-	return nil
-}
-
 func (c *Controller) writeStatus(ctx context.Context, bundle *kubebindv1alpha2.APIServiceBindingBundle, status kubebindv1alpha2.APIServiceBindingBundleStatus) error {
-	if equality.Semantic.DeepEqual(bundle.Status, status) {
-		return nil
-	}
 	before := bundle.DeepCopy()
 	bundle.Status = status
-	if err := c.client.Status().Patch(ctx, bundle, client.MergeFrom(before), client.FieldOwner(kubebindv1alpha2.FieldManager)); err != nil {
-		return client.IgnoreNotFound(fmt.Errorf("writing the status of the bundle: %w", err))
-	}
-	c.announce(before, bundle)
-	return nil
-}
-
-// announce records an Event when the summary changes; its message names the bindings concerned.
-func (c *Controller) announce(before, after *kubebindv1alpha2.APIServiceBindingBundle) {
-	was := kubebindv1alpha2.FindCondition(before.Status.Conditions, kubebindv1alpha2.ConditionReady)
-	is := kubebindv1alpha2.FindCondition(after.Status.Conditions, kubebindv1alpha2.ConditionReady)
-	if is == nil || was != nil && was.Status == is.Status && was.Reason == is.Reason && was.Message == is.Message {
-		return
-	}
-	switch {
-	case is.Status == metav1.ConditionTrue:
-		c.recorder.Eventf(after, nil, corev1.EventTypeNormal, kubebindv1alpha2.ConditionReady, eventAction, "All exports are bound.")
-	case is.Status == metav1.ConditionFalse && is.Severity != kubebindv1alpha2.SeverityInfo:
-		c.recorder.Eventf(after, nil, corev1.EventTypeWarning, is.Reason, eventAction, "%s", sync.EventNote(is.Message))
-	}
+	return c.writer.Status(ctx, before, bundle)
 }

@@ -3,11 +3,16 @@
 package e2e
 
 import (
+	"context"
 	"encoding/base64"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/pair"
 )
 
 func encoded(kind, content string) string {
@@ -66,6 +71,7 @@ func TestClaims(t *testing.T) {
 			t.Run("by reference", func(t *testing.T) { claimByReference(t, c) })
 			t.Run("from the provider", func(t *testing.T) { claimFromProvider(t, c) })
 			t.Run("of the exported resource", func(t *testing.T) { claimExported(t, c) })
+			t.Run("W37 the claim changes", func(t *testing.T) { claimChanges(t, c) })
 		})
 	}
 }
@@ -193,4 +199,40 @@ func claimExported(t *testing.T, c claimable) {
 	expect.Delete(t, c.Provider, at(given, c.there("team")))
 	expect.Gone(t, c.Consumer, given)
 	expect.Exists(t, c.Provider, at(mine, c.there("team")))
+}
+
+// The provider makes the export anew, with another claim on Secrets and none on ConfigMaps: what is claimed by then goes up,
+// and what is not any more is taken back.
+func claimChanges(t *testing.T, c claimable) {
+	before, after := core("Secret", "team", "before", "one", "app", "ranch"), core("Secret", "team", "after", "one", "app", "farm")
+	expect.Create(t, c.Consumer, before)
+	expect.Create(t, c.Consumer, after)
+	c.up(t, before, "one")
+	c.notUp(t, after)
+
+	template := parsed(t, ranchTemplate)
+	expect.Change(t, c.Provider, template, expect.Set([]any{
+		map[string]any{"group": "", "resource": "secrets", "selector": map[string]any{"labelSelector": map[string]any{"matchLabels": map[string]any{"app": "farm"}}}},
+	}, "spec", "permissionClaims"))
+	identity, err := c.Consumer.ClusterUID(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := metav1.ObjectMeta{Namespace: c.place.Namespace, Name: ranches}
+	for _, o := range []client.Object{
+		&kubebindv1alpha2.BindableResourcesRequest{ObjectMeta: metav1.ObjectMeta{Namespace: pair.RequestNamespace(identity), Name: ranches}},
+		&kubebindv1alpha2.APIServiceExportRequest{ObjectMeta: named},
+		&kubebindv1alpha2.APIServiceExport{ObjectMeta: named},
+	} {
+		expect.Delete(t, c.Provider, o)
+		expect.Gone(t, c.Provider, o)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), expect.Timeout)
+	defer cancel()
+	if _, err := c.Request(ctx, ranches, ranches, identity); err != nil {
+		t.Fatal(err)
+	}
+	c.up(t, after, "one")
+	c.gone(t, before)
+	expect.Exists(t, c.Consumer, before)
 }

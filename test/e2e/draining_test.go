@@ -28,9 +28,9 @@ func TestUnbinding(t *testing.T) {
 			offerRanches(t, p)
 			c := claimable{Pair: p, place: bind(t, p, ranches)}
 			expect.Namespace(t, p.Consumer, "team")
-			t.Run("progress", func(t *testing.T) { unbindProgress(t, c) })
+			t.Run("W19 W20 progress", func(t *testing.T) { unbindProgress(t, c) })
 			rebind(t, c)
-			t.Run("orphan", func(t *testing.T) { unbindOrphan(t, c) })
+			t.Run("W22 orphan", func(t *testing.T) { unbindOrphan(t, c) })
 			rebind(t, c)
 			t.Run("forced", func(t *testing.T) { unbindForced(t, c) })
 		})

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -41,41 +43,43 @@ func sheriff(name string) *unstructured.Unstructured {
 
 // Where objects go is what the architecture's table says, in every combination that makes sense.
 func TestIsolations(t *testing.T) {
+	t.Parallel()
 	const cowboys, sheriffs = "cowboys.wildwest.dev", "sheriffs.wildwest.dev"
 	for name, tc := range map[string]struct {
 		args []string
-		// Names on the provider for cowboy team/billy and sheriff pat; "CN" is the contract namespace.
-		cowboy  func(cn string) *unstructured.Unstructured
+		// Names on the provider for cowboy billy of a namespace and sheriff pat; "CN" is the contract namespace.
+		cowboy  func(cn, ns string) *unstructured.Unstructured
 		sheriff func(cn string) *unstructured.Unstructured // nil: refused
 		// A cowboy is cluster-scoped in the consumer.
 		flipped bool
 	}{
 		"prefixed, cluster": {
 			args:    []string{"--isolation=prefixed", "--consumer-scope=cluster"},
-			cowboy:  func(cn string) *unstructured.Unstructured { return expect.Cowboy(cn+"-team", "billy") },
+			cowboy:  func(cn, ns string) *unstructured.Unstructured { return expect.Cowboy(cn+"-"+ns, "billy") },
 			sheriff: func(cn string) *unstructured.Unstructured { return sheriff(cn + "-pat") },
 		},
 		"none, cluster": {
 			args:    []string{"--isolation=none", "--consumer-scope=cluster"},
-			cowboy:  func(string) *unstructured.Unstructured { return expect.Cowboy("team", "billy") },
+			cowboy:  func(_, ns string) *unstructured.Unstructured { return expect.Cowboy(ns, "billy") },
 			sheriff: func(string) *unstructured.Unstructured { return sheriff("pat") },
 		},
 		"none, namespaced": {
 			args:   []string{"--isolation=none", "--consumer-scope=namespaced"},
-			cowboy: func(string) *unstructured.Unstructured { return expect.Cowboy("team", "billy") },
+			cowboy: func(_, ns string) *unstructured.Unstructured { return expect.Cowboy(ns, "billy") },
 		},
 		"namespaced, namespaced": {
 			args:    []string{"--isolation=namespaced", "--consumer-scope=namespaced"},
-			cowboy:  func(cn string) *unstructured.Unstructured { return expect.Cowboy(cn, "billy") },
+			cowboy:  func(cn, _ string) *unstructured.Unstructured { return expect.Cowboy(cn, "billy") },
 			flipped: true,
 		},
 		"namespaced, cluster": {
 			args:    []string{"--isolation=namespaced", "--consumer-scope=cluster"},
-			cowboy:  func(cn string) *unstructured.Unstructured { return expect.Cowboy(cn, "billy") },
+			cowboy:  func(cn, _ string) *unstructured.Unstructured { return expect.Cowboy(cn, "billy") },
 			flipped: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := start(t, tc.args...)
 			example(t, p, "crd-cowboys.yaml")
 			example(t, p, "crd-sheriffs.yaml")
@@ -84,14 +88,60 @@ func TestIsolations(t *testing.T) {
 			if !tc.flipped {
 				here.SetNamespace(expect.Namespace(t, p.Consumer, "team"))
 			}
-			roundTrip(t, p, here, tc.cowboy(place.Namespace))
+			roundTrip(t, p, here, tc.cowboy(place.Namespace, "team"))
 			if tc.sheriff != nil {
 				bind(t, p, sheriffs)
 				roundTrip(t, p, sheriff("pat"), tc.sheriff(place.Namespace))
-				return
+			} else {
+				refused(t, p, sheriffs)
 			}
-			refused(t, p, sheriffs)
+			goesAlone(t, p, place, here, tc.cowboy)
 		})
+	}
+}
+
+// goesAlone unbinds one of two consumers, and then removes it: its copies go, and what is the other's stays as it is. The
+// other one binds by a bundle.
+func goesAlone(t *testing.T, p *pair.Pair, place *pair.Place, here *unstructured.Unstructured, there func(cn, ns string) *unstructured.Unstructured) {
+	const cowboys = "cowboys.wildwest.dev"
+	n, err := p.Neighbour(t.Context(), "neighbour")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stopPair(t, n) })
+	identity, err := n.Consumer.ClusterUID(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &bundler{Pair: n, t: t, identity: identity}
+	other.export(cowboys)
+	other.ready(cowboys, other.bundle("all", ""))
+	mine, theirs := here.DeepCopy(), here.DeepCopy()
+	if here.GetNamespace() != "" {
+		// Without isolation both would mean the same namespace, and the second is refused it.
+		theirs.SetNamespace(expect.Namespace(t, n.Consumer, "others"))
+	}
+	expect.Create(t, p.Consumer, mine.DeepCopy())
+	expect.Create(t, n.Consumer, theirs.DeepCopy())
+	expect.Exists(t, p.Provider, there(place.Namespace, mine.GetNamespace()))
+	before := expect.Exists(t, p.Provider, there(other.place.Namespace, theirs.GetNamespace()))
+
+	unbound(t, p, cowboys)
+	expect.Gone(t, p.Provider, there(place.Namespace, mine.GetNamespace()))
+	expect.Delete(t, p.Provider, &kubebindv1alpha2.ClusterBinding{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: kubebindv1alpha2.ClusterBindingName}})
+	expect.Gone(t, p.Provider, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: place.Namespace}})
+	after := expect.Exists(t, p.Provider, there(other.place.Namespace, theirs.GetNamespace()))
+	if after.GetUID() != before.GetUID() || after.GetResourceVersion() != before.GetResourceVersion() {
+		t.Error("the other's copy was written to")
+	}
+	expect.Change(t, n.Consumer, theirs, expect.Set("rest", "spec", "intent"))
+	expect.Has(t, p.Provider, there(other.place.Namespace, theirs.GetNamespace()), "rest", "spec", "intent")
+}
+
+func stopPair(t *testing.T, p *pair.Pair) {
+	t.Helper()
+	if err := p.Stop(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -61,7 +61,7 @@ func TestTwoProviders(t *testing.T) {
 	var place *pair.Place
 	t.Run("bound", func(t *testing.T) {
 		t.Run("of different APIs", func(t *testing.T) { t.Parallel(); differentAPIs(t, a, b) })
-		t.Run("of one API", func(t *testing.T) { t.Parallel(); oneAPI(t, a, b) })
+		t.Run("W6 of one API", func(t *testing.T) { t.Parallel(); oneAPI(t, a, b) })
 		t.Run("of one API, incompatible", func(t *testing.T) { t.Parallel(); place = incompatible(t, a, b) })
 	})
 	t.Run("claims of two bindings survive a restart", func(t *testing.T) { claimsSurvive(t, a, place) })

@@ -75,7 +75,7 @@ var orders = map[string][]string{
 		".", "http", "web", "auth", "controllers/*", "source", "catalog", "grants", "loop",
 	},
 	"konnector": {
-		".", "bundle", "binding", "connection", "schema", "namespaces", "claims", "sync", "routing", "sync/guard", "sync/plan",
+		".", "bundle", "binding", "connection", "schema", "record", "namespaces", "claims", "sync", "routing", "sync/guard", "sync/plan",
 	},
 }
 

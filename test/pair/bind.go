@@ -24,8 +24,8 @@ import (
 // FieldManager is who the user of a pair is.
 const FieldManager = "user"
 
-// requestNamespace is where a consumer of a pair asks the provider for bindings: each has its own.
-func requestNamespace(identity string) string { return "consumer-" + identity }
+// RequestNamespace is where a consumer of a pair asks the provider for bindings: each has its own.
+func RequestNamespace(identity string) string { return "consumer-" + identity }
 
 const pollInterval = 50 * time.Millisecond
 
@@ -75,7 +75,7 @@ func (s *Side) ClusterUID(ctx context.Context) (string, error) {
 
 // CreateRequest asks the provider for a binding to a template, by a BindableResourcesRequest of the given name.
 func (p *Pair) CreateRequest(ctx context.Context, name, template, identity string) (*kubebindv1alpha2.BindableResourcesRequest, error) {
-	namespace := requestNamespace(identity)
+	namespace := RequestNamespace(identity)
 	if err := p.Provider.EnsureNamespace(ctx, namespace); err != nil {
 		return nil, err
 	}

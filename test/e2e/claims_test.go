@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -201,7 +202,7 @@ func claimExported(t *testing.T, c claimable) {
 	expect.Exists(t, c.Provider, at(mine, c.there("team")))
 }
 
-// The provider makes the export anew, with another claim on Secrets and none on ConfigMaps: what is claimed by then goes up,
+// The provider makes the export anew, with another claim on Secrets: what is claimed by then goes up,
 // and what is not any more is taken back.
 func claimChanges(t *testing.T, c claimable) {
 	before, after := core("Secret", "team", "before", "one", "app", "ranch"), core("Secret", "team", "after", "one", "app", "farm")
@@ -221,6 +222,7 @@ func claimChanges(t *testing.T, c claimable) {
 	named := metav1.ObjectMeta{Namespace: c.place.Namespace, Name: ranches}
 	for _, o := range []client.Object{
 		&kubebindv1alpha2.BindableResourcesRequest{ObjectMeta: metav1.ObjectMeta{Namespace: pair.RequestNamespace(identity), Name: ranches}},
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: pair.RequestNamespace(identity), Name: ranches + kubebindv1alpha2.BindingResponseSecretSuffix}},
 		&kubebindv1alpha2.APIServiceExportRequest{ObjectMeta: named},
 		&kubebindv1alpha2.APIServiceExport{ObjectMeta: named},
 	} {

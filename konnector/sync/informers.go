@@ -201,6 +201,16 @@ func (i *informers) each(visit func(*unstructured.Unstructured)) {
 	}
 }
 
+// any says whether there are cached objects in a namespace.
+func (i *informers) any(namespace string) bool {
+	inf := i.informerOf(namespace)
+	if inf == nil {
+		return false
+	}
+	names, err := inf.GetIndexer().IndexKeys(cache.NamespaceIndex, namespace)
+	return err == nil && len(names) > 0
+}
+
 // keys lists the cached objects of one namespace.
 func (i *informers) keys(namespace string) []types.NamespacedName {
 	inf := i.informerOf(namespace)

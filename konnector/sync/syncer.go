@@ -78,9 +78,10 @@ type Syncer struct {
 	*engine
 	consumer *informers
 	provider *informers
+	coverage *coverage
 
 	mu  gosync.Mutex
-	ctx context.Context //nolint:containedctx // That of Run, for informers that start later.
+	ctx context.Context //nolint:containedctx // That of Run, for informers that start later. Set once the consumer's objects are known.
 }
 
 // New makes a Syncer. It fails where the own-writes guard cannot work: when client-go's AtomicFIFO is switched off,
@@ -90,7 +91,7 @@ func New(o Options) (*Syncer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Syncer{engine: e}
+	s := &Syncer{engine: e, coverage: newCoverage()}
 	s.consumer = s.side(o.Consumer, slim, s.enqueueConsumer)
 	s.provider = s.side(o.Provider, s.slimCopy, s.enqueueProvider)
 	return s, nil
@@ -115,11 +116,15 @@ func (s *Syncer) side(client dynamic.Interface, transform cache.TransformFunc, e
 func (s *Syncer) Run(ctx context.Context) error {
 	// Workers first: when this returns, no write is under way, so whoever comes next starts from the truth.
 	defer s.provider.wait()
+	defer s.coverage.done.Wait()
 	defer s.consumer.wait()
 	defer s.stopWork()
 
 	if err := s.consumer.watch(ctx, sets.New(scope{})); err != nil {
 		return fmt.Errorf("watching %s in the consumer: %w", s.Resource.Resource, err)
+	}
+	if !cache.WaitForCacheSync(ctx.Done(), s.consumer.synced) {
+		return ctx.Err()
 	}
 	s.mu.Lock()
 	s.ctx = ctx
@@ -136,21 +141,51 @@ func (s *Syncer) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Retarget watches the provider namespaces that Targets now asks for. Before Run it does nothing.
+// Retarget watches the provider namespaces that Targets now asks for, as far as there is something to see. Before Run, and
+// before the consumer's objects are known, it does nothing.
 func (s *Syncer) Retarget() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx == nil || s.ctx.Err() != nil {
 		return nil
 	}
-	if err := s.provider.watch(s.ctx, inNamespaces(s.Targets.Watched())); err != nil {
+	needed := s.coverage.needed(s.Targets.Watched(), func(namespace string) bool {
+		consumer, ok := s.Targets.ToConsumer(types.NamespacedName{Namespace: namespace})
+		return ok && s.consumer.any(consumer.Namespace)
+	})
+	if err := s.provider.watch(s.ctx, inNamespaces(needed)); err != nil {
 		return fmt.Errorf("watching %s in the provider: %w", s.Resource.Resource, err)
 	}
+	s.coverage.ask(s.ctx, s.hasAny, func() {
+		if err := s.Retarget(); err != nil {
+			s.Log.Error(err, "cannot watch a namespace of the provider", "resource", s.Resource.Resource)
+		}
+	})
 	return nil
 }
 
+// look knows the provider's object under a key. A namespace in which the consumer has something by now is watched from now
+// on; where neither side has anything, nothing is there.
+func (s *Syncer) look(key types.NamespacedName, needed bool) (seen, error) {
+	have := s.provider.get(key)
+	if have.known {
+		return have, nil
+	}
+	occupied, empty := s.coverage.state(key.Namespace)
+	if needed && !occupied {
+		return have, s.Retarget()
+	}
+	have.known = empty && !needed
+	return have, nil
+}
+
 // Synced says whether both caches hold their first list.
-func (s *Syncer) Synced() bool { return s.consumer.synced() && s.provider.synced() }
+func (s *Syncer) Synced() bool {
+	s.mu.Lock()
+	targeted := s.ctx != nil
+	s.mu.Unlock()
+	return targeted && s.consumer.synced() && s.provider.synced()
+}
 
 // EnqueueNamespace looks at all objects of a consumer namespace again: its target has changed.
 func (s *Syncer) EnqueueNamespace(namespace string) {
@@ -192,7 +227,10 @@ func (s *Syncer) reconcile(ctx context.Context, key types.NamespacedName) error 
 	if err := s.settle(ctx, key); err != nil {
 		return err
 	}
-	in, fresh := s.view(key)
+	in, fresh, err := s.view(key)
+	if err != nil {
+		return err
+	}
 	if !fresh {
 		return &laterError{staleRetry}
 	}

@@ -13,17 +13,20 @@ import (
 
 // view is what both caches know of an object. False: not enough to plan on, because a cache has not seen our own
 // last write yet, or does not know the provider's namespace yet. In both cases an event will come.
-func (s *Syncer) view(key types.NamespacedName) (plan.Input, bool) {
+func (s *Syncer) view(key types.NamespacedName) (in plan.Input, fresh bool, err error) {
 	consumer := s.consumer.get(key)
 	target := s.target(key, consumer.object)
 	provider := seen{known: true}
 	if target.State == plan.Ready {
-		provider = s.provider.get(target.Key)
+		if provider, err = s.look(target.Key, consumer.object != nil); err != nil {
+			return in, false, err
+		}
 	}
 	if !consumer.known || !provider.known {
-		return plan.Input{}, false
+		return in, false, nil
 	}
-	have := guard.View{ConsumerRV: consumer.version, ProviderRV: provider.version, NoTarget: target.State != plan.Ready}
+	// What is not watched because nothing is there has no version, and nothing of ours to wait for.
+	have := guard.View{ConsumerRV: consumer.version, ProviderRV: provider.version, NoTarget: provider.version == ""}
 	if consumer.object != nil {
 		have.ConsumerUID = consumer.object.GetUID()
 	}
@@ -31,8 +34,8 @@ func (s *Syncer) view(key types.NamespacedName) (plan.Input, bool) {
 		have.ProviderUID = provider.object.GetUID()
 		have.ProviderTerminating = provider.object.GetDeletionTimestamp() != nil
 	}
-	fresh := s.guard.Fresh(key, have)
-	return plan.Input{Consumer: consumer.object, Provider: provider.object, Target: target, Policy: s.Policy}, fresh
+	in = plan.Input{Consumer: consumer.object, Provider: provider.object, Target: target, Policy: s.Policy}
+	return in, s.guard.Fresh(key, have), nil
 }
 
 // target is where an object goes. A namespace is only asked for if there is something to carry there.

@@ -210,7 +210,17 @@ func (s *scale) changeReference(ctx context.Context, r *scaleResults, name strin
 		cpu, err := cpuTime(s.Konnector().PID())
 		return here.Writes() + there.Writes(), here.Reads() + there.Reads(), cpu, err
 	}
+	// What the start has begun must not count: it is over when nothing more is asked for a while.
 	writes, reads, cpu, err := counts()
+	for quiet := 0; quiet < 4 && err == nil; {
+		time.Sleep(250 * time.Millisecond)
+		before := reads
+		if writes, reads, cpu, err = counts(); reads == before {
+			quiet++
+		} else {
+			quiet = 0
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -211,16 +211,15 @@ func (s *scale) changeReference(ctx context.Context, r *scaleResults, name strin
 		return here.Writes() + there.Writes(), here.Reads() + there.Reads(), cpu, err
 	}
 	// What the start has begun must not count: it is over when nothing more is asked for a while.
-	writes, reads, cpu, err := counts()
-	for quiet := 0; quiet < 4 && err == nil; {
-		time.Sleep(250 * time.Millisecond)
+	writes, reads, cpu, quiet := 0, 0, time.Duration(0), 0
+	err := wait.PollUntilContextCancel(ctx, 250*time.Millisecond, true, func(context.Context) (_ bool, err error) {
 		before := reads
-		if writes, reads, cpu, err = counts(); reads == before {
-			quiet++
-		} else {
+		writes, reads, cpu, err = counts()
+		if quiet++; reads != before {
 			quiet = 0
 		}
-	}
+		return quiet >= 4, err
+	})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,8 @@ import (
 type Ending struct {
 	// Objects counts what is left of the binding's resources, by their names. A resource without CRD has no entry.
 	Objects map[string]int64
+	// Some are the names of some of them.
+	Some map[string][]string
 	// Drained says that only resources are left that others need as well, and no objects that go with the binding.
 	Drained bool
 	// Halted says that nothing of the binding writes any more.
@@ -133,7 +135,15 @@ func left(f Facts, e Ending) string {
 	var parts []string
 	for _, r := range f.Binding.Status.BoundSchemas {
 		if n, ok := e.Objects[r.ResourceGroupName()]; ok {
-			parts = append(parts, fmt.Sprintf("%d %s", n, r.ResourceGroupName()))
+			part := fmt.Sprintf("%d %s", n, r.ResourceGroupName())
+			if some := e.Some[r.ResourceGroupName()]; len(some) > 0 {
+				part += " (" + strings.Join(some, ", ")
+				if n > int64(len(some)) {
+					part += ", …"
+				}
+				part += ")"
+			}
+			parts = append(parts, part)
 		}
 	}
 	if len(parts) > 0 {

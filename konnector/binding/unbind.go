@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -82,11 +83,11 @@ func (c *Controller) syncToTheEnd(f Facts, way Way, session *connection.Session)
 
 // ending counts what is left.
 func (c *Controller) ending(ctx context.Context, f Facts) (Ending, error) {
-	e := Ending{Objects: map[string]int64{}, Drained: true}
+	e := Ending{Objects: map[string]int64{}, Some: map[string][]string{}, Drained: true}
 	err := c.eachSchema(ctx, f.Binding, func(h held) error {
-		count, err := c.count(ctx, h)
+		count, some, err := c.count(ctx, h)
 		if err == nil && (count > 0 || h.owned) {
-			e.Objects[h.crd.Name] = count
+			e.Objects[h.crd.Name], e.Some[h.crd.Name] = count, some
 			e.Drained = e.Drained && h.shared && count == 0
 		}
 		return err
@@ -137,18 +138,28 @@ func (c *Controller) eachSchema(ctx context.Context, binding *kubebindv1alpha2.A
 	return nil
 }
 
-// count is how many objects go with the binding.
-func (c *Controller) count(ctx context.Context, h held) (int64, error) {
+// someNames is how many of the objects that are left are named.
+const someNames = 3
+
+// count is how many objects go with the binding, and the names of some.
+func (c *Controller) count(ctx context.Context, h held) (count int64, some []string, err error) {
+	add := func(o *metav1.PartialObjectMetadata) {
+		if count++; count <= someNames {
+			some = append(some, strings.TrimPrefix(client.ObjectKeyFromObject(o).String(), "/"))
+		}
+	}
 	if h.shared {
-		count := int64(0)
-		err := c.eachObject(ctx, h, func(*metav1.PartialObjectMetadata) error { count++; return nil })
-		return count, err
+		err = c.eachObject(ctx, h, func(o *metav1.PartialObjectMetadata) error { add(o); return nil })
+		return count, some, err
 	}
-	objects, err := c.objects(ctx, h.crd, client.Limit(1))
+	objects, err := c.objects(ctx, h.crd, client.Limit(someNames))
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	return int64(len(objects.Items)) + ptr.Deref(objects.RemainingItemCount, 0), nil
+	for i := range objects.Items {
+		add(&objects.Items[i])
+	}
+	return count + ptr.Deref(objects.RemainingItemCount, 0), some, nil
 }
 
 // eachObject visits the objects that go with the binding, a page at a time.

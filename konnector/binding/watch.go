@@ -4,8 +4,10 @@ package binding
 
 import (
 	"context"
+	"slices"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,23 +32,10 @@ func (c *Controller) register(mgr ctrl.Manager, signal *connection.Signal) error
 
 // bindingsOf are the bindings that a CRD matters to: those that own it, and those that could not bring theirs.
 func (c *Controller) bindingsOf(ctx context.Context, crd client.Object) []reconcile.Request {
-	bindings := &kubebindv1alpha2.APIServiceBindingList{}
-	if err := c.client.List(ctx, bindings); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "cannot list bindings")
-		return nil
-	}
-	var out []reconcile.Request
-	for i := range bindings.Items {
-		b := &bindings.Items[i]
-		owned := false
-		for _, ref := range crd.GetOwnerReferences() {
-			owned = owned || ref.UID == b.UID
-		}
-		if owned || !kubebindv1alpha2.IsTrue(b.Status.Conditions, kubebindv1alpha2.ConditionSchemaInSync) {
-			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)})
-		}
-	}
-	return out
+	return c.those(ctx, func(b *kubebindv1alpha2.APIServiceBinding) bool {
+		owns := slices.ContainsFunc(crd.GetOwnerReferences(), func(ref metav1.OwnerReference) bool { return ref.UID == b.UID })
+		return owns || !kubebindv1alpha2.IsTrue(b.Status.Conditions, kubebindv1alpha2.ConditionSchemaInSync)
+	})
 }
 
 // siblingsOf are the bindings that share a resource with one: which of them carries an object depends on the specs of all.
@@ -55,6 +44,14 @@ func (c *Controller) siblingsOf(ctx context.Context, o client.Object) []reconcil
 	if !ok {
 		return nil
 	}
+	return c.those(ctx, func(b *kubebindv1alpha2.APIServiceBinding) bool {
+		return b.Name != changed.Name && slices.ContainsFunc(changed.Status.BoundSchemas, func(r kubebindv1alpha2.BoundSchemaReference) bool {
+			return brought(b, r.GroupResource)
+		})
+	})
+}
+
+func (c *Controller) those(ctx context.Context, want func(*kubebindv1alpha2.APIServiceBinding) bool) []reconcile.Request {
 	bindings := &kubebindv1alpha2.APIServiceBindingList{}
 	if err := c.client.List(ctx, bindings); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "cannot list bindings")
@@ -62,12 +59,8 @@ func (c *Controller) siblingsOf(ctx context.Context, o client.Object) []reconcil
 	}
 	var out []reconcile.Request
 	for i := range bindings.Items {
-		b := &bindings.Items[i]
-		for _, r := range changed.Status.BoundSchemas {
-			if b.Name != changed.Name && brought(b, r.GroupResource) {
-				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)})
-				break
-			}
+		if b := &bindings.Items[i]; want(b) {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)})
 		}
 	}
 	return out

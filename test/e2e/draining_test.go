@@ -111,7 +111,7 @@ func unbindProgress(t *testing.T, c claimable) {
 	expect.Exists(t, c.Consumer, stayAll)
 	annotate(t, c, kubebindv1alpha2.DeletionPolicyAnnotation, "")
 	// W20: what the provider still cleans up is waited for.
-	draining(t, c, kubebindv1alpha2.ReasonUnbinding, "1 "+ranches)
+	draining(t, c, kubebindv1alpha2.ReasonUnbinding, "1 "+ranches+" (team/r1)")
 	expect.Exists(t, c.Provider, at(mine, c.there("team")))
 	expect.Change(t, c.Provider, held, expect.Unset("metadata", "finalizers"))
 	expect.Gone(t, c.Consumer, b)

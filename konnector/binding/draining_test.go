@@ -53,6 +53,9 @@ func TestDecideEnd(t *testing.T) {
 		want    Way
 		problem string
 	}{
+		"shared, none left":            {facts(), Ending{Objects: map[string]int64{"cowboys.wildwest.dev": 0}, Drained: true}, Way{}, ""},
+		"shared, none left, halted":    {facts(), Ending{Objects: map[string]int64{"cowboys.wildwest.dev": 0}, Drained: true, Halted: true}, Way{RemoveSchemas: true}, ""},
+		"shared, none left, away":      {facts(providerAway), Ending{Objects: map[string]int64{"cowboys.wildwest.dev": 0}, Drained: true, Halted: true}, Way{RemoveSchemas: true}, ""},
 		"objects":                      {facts(), objects, Way{Sync: true, RemoveSchemas: true}, ""},
 		"nothing left":                 {facts(), none, Way{Sync: true, RemoveSchemas: true, TakeBack: true, Done: true}, ""},
 		"claimed objects":              {facts(shares(left)), none, Way{Sync: true, RemoveSchemas: true, TakeBack: true}, ""},

@@ -112,19 +112,22 @@ func (p *places) setClaimants(claimants map[string]sets.Set[schema.GroupResource
 	p.apply()
 }
 
-// apply lets run what should. Nothing is taken back while a binding that claims the resource has not said what: after a
-// start, each would take back what is another's.
+// apply lets run what should.
 func (p *places) apply() {
 	for _, c := range p.byUID {
-		c.apply(p.open[c.sessions[0]], func(resource schema.GroupResource) bool {
-			for binding, resources := range p.claimants {
-				if _, reported := p.reported[binding]; !reported && resources.Has(resource) {
-					return true
-				}
-			}
-			return false
-		})
+		c.apply(p.open[c.sessions[0]], p.holds)
 	}
+}
+
+// holds says that nothing is to be taken back of a resource: a binding that claims it has not said what. After a start,
+// each would take back what is another's.
+func (p *places) holds(resource schema.GroupResource) bool {
+	for binding, resources := range p.claimants {
+		if _, reported := p.reported[binding]; !reported && resources.Has(resource) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *places) progress(binding string) map[schema.GroupVersionResource]ClaimProgress {

@@ -17,10 +17,12 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"kube-bind.io/kube-bind/controlplane"
 	"kube-bind.io/kube-bind/test/expect"
 	"kube-bind.io/kube-bind/test/pair"
 )
@@ -117,59 +119,99 @@ func watchesLittle(t *testing.T, a *audited) {
 	}
 }
 
-// Two replicas are replaced one after the other, again and again, while objects are made and changed. Each side has taken
-// one write for each change, whoever was the leader: the finalizer on the consumer, the create and the change on the provider.
+// W1: two replicas are replaced one after the other, until the lease has had four holders, while objects are made and
+// changed. Each side has taken one write for each change, whoever was the leader: the finalizer on the consumer, the create
+// and the change on the provider. No write was refused either, as those of two writers would be.
 func restartedUnderLoad(t *testing.T, a *audited) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	const workers = 16
+	const workers, handovers = 16, 3
 	made, failed := make([][]string, workers), make([]error, workers)
 	var load sync.WaitGroup
 	for i := range workers {
 		load.Go(func() { made[i], failed[i] = a.load(ctx, t, i) })
 	}
-	old := a.Konnector()
-	if err := a.StartKonnector(); err != nil {
-		t.Fatal(err)
-	}
-	for i := range 3 {
-		next := a.Konnector()
-		if err := a.StartKonnector(); err != nil {
+	replicas := []*controlplane.Process{a.Konnector(), another(t, a)}
+	for done, replaced := 0, 0; done < handovers; replaced++ {
+		leader := leaseHolder(t, a)
+		replicas = append(replicas, another(t, a))
+		if err := replicas[0].Stop(); err != nil {
 			t.Fatal(err)
 		}
-		if err := old.Stop(); err != nil {
-			t.Fatal(err)
+		replicas = replicas[1:]
+		if leaseHolder(t, a) != leader {
+			done++
 		}
-		old = next
+		if replaced == 2*handovers {
+			t.Fatalf("after %d replicas were replaced the lease has changed hands %d times", replaced, done)
+		}
 		// Whoever leads now carries what is made now.
-		probe := ranch("team", fmt.Sprintf("probe-%d", i))
+		probe := ranch("team", fmt.Sprintf("probe-%d", replaced))
 		expect.Create(t, a.Consumer, probe)
 		expect.Exists(t, a.Provider, at(probe, a.there("team")))
 	}
 	stop()
 	load.Wait()
-	if err := errors.Join(append(failed, old.Stop())...); err != nil {
+	// The pair stops the newest replica.
+	if err := errors.Join(append(failed, replicas[0].Stop())...); err != nil {
 		t.Fatal(err)
 	}
 	names := slices.Concat(made...)
-	for _, name := range names {
-		expect.Has(t, a.Provider, at(ranch("team", name), a.there("team")), "changed", "spec", "intent")
-	}
 	if len(names) < 20 {
 		t.Errorf("there was little load: %v", names)
 	}
-	written := map[string]int{}
+	for _, name := range names {
+		expect.Has(t, a.Provider, at(ranch("team", name), a.there("team")), "changed", "spec", "intent")
+	}
+	writtenOnce(t, a, names)
+}
+
+// another starts one more konnector.
+func another(t *testing.T, a *audited) *controlplane.Process {
+	t.Helper()
+	if err := a.StartKonnector(); err != nil {
+		t.Fatal(err)
+	}
+	return a.Konnector()
+}
+
+// leaseHolder waits until a konnector has the lease, and says which.
+func leaseHolder(t *testing.T, a *audited) string {
+	t.Helper()
+	lease := &unstructured.Unstructured{}
+	lease.SetAPIVersion("coordination.k8s.io/v1")
+	lease.SetKind("Lease")
+	var holder string
+	expect.Eventually(t, "a konnector should have the lease", func(ctx context.Context) error {
+		if err := a.Consumer.Client.Get(ctx, client.ObjectKey{Namespace: "default", Name: "kube-bind"}, lease); err != nil {
+			return err
+		}
+		if holder, _, _ = unstructured.NestedString(lease.Object, "spec", "holderIdentity"); holder == "" {
+			return errors.New("it is free")
+		}
+		return nil
+	})
+	return holder
+}
+
+// writtenOnce says that each change of these objects took one write, and none was tried in vain.
+func writtenOnce(t *testing.T, a *audited, names []string) {
+	t.Helper()
+	written, refused := map[string]int{}, map[string][]request{}
 	for side, log := range map[string]string{"consumer": a.consumerLog, "provider": a.providerLog} {
 		for _, r := range konnectorRequests(t, log) {
-			read := r.Verb == "get" || r.Verb == "list" || r.Verb == "watch"
-			if r.ObjectRef.Resource == "ranches" && !read && r.ResponseStatus.Code < 300 {
+			switch {
+			case r.ObjectRef.Resource != "ranches", r.Verb == "get", r.Verb == "list", r.Verb == "watch":
+			case r.ResponseStatus.Code < 300:
 				written[side+" "+r.ObjectRef.Name]++
+			default:
+				refused[r.ObjectRef.Name] = append(refused[r.ObjectRef.Name], r)
 			}
 		}
 	}
 	for _, name := range names {
-		if here, there := written["consumer "+name], written["provider "+name]; here != 1 || there != 2 {
-			t.Errorf("%s took %d writes here and %d there", name, here, there)
+		if here, there := written["consumer "+name], written["provider "+name]; here != 1 || there != 2 || len(refused[name]) > 0 {
+			t.Errorf("%s took %d writes here and %d there, and these were refused: %+v", name, here, there, refused[name])
 		}
 	}
 }

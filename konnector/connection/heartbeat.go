@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/Masterminds/semver/v3"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -134,57 +133,4 @@ func (s *Session) report(binding *kubebindv1alpha2.ClusterBinding, secretValid k
 	kubebindv1alpha2.SetCondition(&status.Conditions, valid)
 	kubebindv1alpha2.SetCondition(&status.Conditions, secretValid)
 	kubebindv1alpha2.SetSummary(&status.Conditions)
-}
-
-// rotate takes over a credential that the provider has renewed: the kubeconfig in the Secret that the ClusterBinding
-// names. It must stand for the same place on the same server, and pass ParseKubeconfig: a provider can renew what it
-// gave, and not send the konnector elsewhere. The consumer's Secret is the one thing that is written.
-func (s *Session) rotate(ctx context.Context, binding *kubebindv1alpha2.ClusterBinding) (kubebindv1alpha2.Condition, error) {
-	invalid := func(reason, format string, args ...any) (kubebindv1alpha2.Condition, error) {
-		return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionSecretValid, reason,
-			kubebindv1alpha2.SeverityWarning, fmt.Sprintf(format, args...)), nil
-	}
-	ref := binding.Spec.KubeconfigSecretRef
-	theirs := &corev1.Secret{}
-	err := s.live.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: ref.Name}, theirs)
-	switch {
-	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
-		return invalid(kubebindv1alpha2.ReasonProviderSecretNotFound, "Secret %s cannot be read by the konnector.", ref.Name)
-	case err != nil:
-		return kubebindv1alpha2.Condition{}, fmt.Errorf("reading the provider's kubeconfig Secret: %w", err)
-	}
-	fresh, err := ParseKubeconfig(theirs.Data[ref.Key])
-	if err != nil {
-		return invalid(kubebindv1alpha2.ReasonProviderSecretInvalid, "The kubeconfig in Secret %s, key %q, cannot be used: %v.", ref.Name, ref.Key, err)
-	}
-	if fresh.Config.Host != s.credential.Config.Host || fresh.Namespace != s.Namespace {
-		return invalid(kubebindv1alpha2.ReasonProviderSecretInvalid,
-			"The kubeconfig in Secret %s is for another server or namespace than the consumer's; the consumer's admin has to replace it there.", ref.Name)
-	}
-	if !sameCredential(fresh, s.credential) {
-		if err := s.takeOver(ctx, theirs.Data[ref.Key]); err != nil {
-			return kubebindv1alpha2.Condition{}, err
-		}
-	}
-	return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionSecretValid), nil
-}
-
-// takeOver writes a renewed kubeconfig to the consumer's Secret. The session ends by that.
-func (s *Session) takeOver(ctx context.Context, kubeconfig []byte) error {
-	ref := s.connection.ref
-	secrets := s.connection.Secrets.CoreV1().Secrets(ref.Namespace)
-	ours, err := secrets.Get(ctx, ref.Name, metav1.GetOptions{})
-	if err != nil {
-		return fmt.Errorf("reading Secret %s: %w", s.connection.refString(), err)
-	}
-	if have, err := ParseKubeconfig(ours.Data[ref.Key]); err != nil || !sameCredential(have, s.credential) {
-		// Somebody has just put something else there; that is for the next session to judge.
-		return nil //nolint:nilerr // what cannot be parsed is somebody else's, too
-	}
-	ours.Data[ref.Key] = kubeconfig
-	if _, err := secrets.Update(ctx, ours, metav1.UpdateOptions{FieldManager: kubebindv1alpha2.FieldManager}); err != nil {
-		return fmt.Errorf("renewing the credential in Secret %s: %w", s.connection.refString(), err)
-	}
-	s.log.Info("took over a credential that the provider has renewed")
-	return nil
 }

@@ -27,7 +27,12 @@ import (
 // edited is the good kubeconfig with a change.
 func edited(t *testing.T, change func(*clientcmdapi.Config, *clientcmdapi.Cluster, *clientcmdapi.AuthInfo)) []byte {
 	t.Helper()
-	config, err := clientcmd.Load(world.place.Kubeconfig)
+	return rewritten(t, world.place.Kubeconfig, change)
+}
+
+func rewritten(t *testing.T, kubeconfig []byte, change func(*clientcmdapi.Config, *clientcmdapi.Cluster, *clientcmdapi.AuthInfo)) []byte {
+	t.Helper()
+	config, err := clientcmd.Load(kubeconfig)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -135,7 +135,8 @@ const (
 const (
 	// ReasonProviderSecretNotFound means that the Secret named in the ClusterBinding does not exist.
 	ReasonProviderSecretNotFound = "ProviderSecretNotFound"
-	// ReasonProviderSecretInvalid means that this Secret lacks the named key.
+	// ReasonProviderSecretInvalid means that the kubeconfig in this Secret cannot be used, or has more than another token
+	// for the same server and place: it is not taken over.
 	ReasonProviderSecretInvalid = "ProviderSecretInvalid"
 	// ReasonParseError means that the konnector was built without a usable version.
 	ReasonParseError = "ParseError"

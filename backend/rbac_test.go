@@ -12,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -51,12 +52,15 @@ func bindUser(t *testing.T, user, role string) {
 	})
 }
 
-// The backend gets along with the rights that are documented, in all that it does.
-func TestDocumentedRightsAreEnough(t *testing.T) {
-	const user = "backend"
-	roles := documentedRoles(t)
-	fixed, exports := create(t, admin(t), roles[0]), roles[1]
-	bindUser(t, user, fixed.Name)
+func unbindUser(t *testing.T, role string) {
+	t.Helper()
+	if err := admin(t).Delete(t.Context(), &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: role}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func configOf(t *testing.T, user string) *rest.Config {
+	t.Helper()
 	kubeconfig, err := provider.UserKubeconfig(user)
 	if err != nil {
 		t.Fatal(err)
@@ -65,8 +69,17 @@ func TestDocumentedRightsAreEnough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return cfg
+}
+
+// The backend gets along with the rights that are documented, in all that it does.
+func TestDocumentedRightsAreEnough(t *testing.T) {
+	const user = "backend"
+	roles := documentedRoles(t)
+	fixed, exports := create(t, admin(t), roles[0]), roles[1]
+	bindUser(t, user, fixed.Name)
 	start(t, func(o *backend.Options) {
-		o.Config, o.ConsumerScope, o.LeaderElect, o.LeaseName = cfg, kubebindv1alpha2.ClusterScope, true, unique(t)
+		o.Config, o.ConsumerScope, o.LeaderElect, o.LeaseName = configOf(t, user), kubebindv1alpha2.ClusterScope, true, unique(t)
 	})
 	a, tree := newAPI(t, "mangos", apiextensionsv1.NamespaceScoped), newAPI(t, "trees", apiextensionsv1.ClusterScoped)
 	requests := newNamespace(t, "-requests")

@@ -12,11 +12,7 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
@@ -26,9 +22,10 @@ import (
 
 // Remove implements providers.Tenancy. It reads from the server: what it does not see stays for ever.
 //
-// The rights go before the fence around them, then copies that lie outside the consumer's own namespaces, then all
-// namespaces. The ClusterBinding holds the contract namespace until the others are gone: it is what a second call starts
-// from, and what the konnector learns its removal from.
+// The rights go before the fence around them, then copies, then all namespaces. The ClusterBinding holds the contract
+// namespace until all else is gone: it is what a further call starts from, what the konnector learns its removal from, and
+// where the provider reads what holds it up. The contract namespace itself stays until all copies could be looked for,
+// because its exports say where.
 func (p *Provider) Remove(ctx context.Context, place providers.Place) error {
 	if place.Cluster != Cluster {
 		return multicluster.ErrClusterNotFound
@@ -42,29 +39,33 @@ func (p *Provider) Remove(ctx context.Context, place providers.Place) error {
 	if found && ownerOf(ns).Identity == "" {
 		return &providers.ForeignError{Object: "Namespace " + ns.Name, Message: "it names no identity"}
 	}
-	if err := p.removeClusterRights(ctx, place.Namespace); err != nil {
+	if err := p.removeRights(ctx, place.Namespace); err != nil {
 		return err
 	}
-	if err := p.removeCopies(ctx, place.Namespace); err != nil {
-		return err
-	}
-	going, err := p.removeServiceNamespaces(ctx, place.Namespace)
-	if err != nil {
+	left := &rest{}
+	// Copies that cannot be removed do not keep the rest.
+	if err := errors.Join(p.removeCopies(ctx, place.Namespace, left), p.removeServiceNamespaces(ctx, place.Namespace, left)); err != nil {
 		return err
 	}
 	if found {
-		if err := p.deleteSeen(ctx, ns); err != nil {
-			return fmt.Errorf("deleting the contract namespace: %w", err)
+		if err := p.removeContract(ctx, ns, left); err != nil {
+			return err
 		}
-		if !going {
-			if err := p.letPlaceGo(ctx, place.Namespace); err != nil {
-				return err
-			}
-		}
-		going = true
 	}
-	if going {
-		return &providers.NotReadyError{Message: "waiting for the namespaces of the place to end", RetryAfter: retryAfter}
+	return left.waiting(ns)
+}
+
+// removeContract deletes the contract namespace, and lets it go once nothing else is left. That is never in the call that
+// deletes it: what the konnector wrote while its rights were taken away is seen by the next one.
+func (p *Provider) removeContract(ctx context.Context, ns *corev1.Namespace, left *rest) error {
+	if !ns.DeletionTimestamp.IsZero() && left.count == 0 {
+		if err := p.letPlaceGo(ctx, ns.Name); err != nil {
+			return err
+		}
+	}
+	left.add("Namespace " + ns.Name)
+	if err := p.deleteSeen(ctx, ns); err != nil {
+		return fmt.Errorf("deleting the contract namespace: %w", err)
 	}
 	return nil
 }
@@ -88,71 +89,14 @@ func (p *Provider) letPlaceGo(ctx context.Context, namespace string) error {
 	return nil
 }
 
-// copiesPage is how many objects are looked at in one request.
-const copiesPage = 500
-
-// removeCopies deletes the copies of the consumer's objects that lie outside its own namespaces: cluster-scoped ones, and
-// those in namespaces that were the provider's before, claimed objects too. Only the marks count.
-func (p *Provider) removeCopies(ctx context.Context, namespace string) error {
-	var exported apiextensionsv1.CustomResourceDefinitionList
-	if err := p.live.List(ctx, &exported, client.MatchingLabels{kubebindv1alpha2.ExportedLabel: "true"}); err != nil {
-		return fmt.Errorf("listing exported CRDs: %w", err)
-	}
-	var errs []error
-	for i := range exported.Items {
-		crd := &exported.Items[i]
-		if version, ok := servedVersion(crd); ok {
-			kind := schema.GroupVersionKind{Group: crd.Spec.Group, Version: version, Kind: crd.Spec.Names.Kind}
-			errs = append(errs, p.removeCopiesOf(ctx, kind, namespace))
-		}
-	}
-	consumers := client.MatchingLabels{kubebindv1alpha2.OwnerLabel: kubebindv1alpha2.OwnerConsumer}
-	for _, kind := range []string{"Secret", "ConfigMap", "ServiceAccount"} {
-		errs = append(errs, p.removeCopiesOf(ctx, corev1.SchemeGroupVersion.WithKind(kind), namespace, consumers))
-	}
-	return errors.Join(errs...)
-}
-
-func servedVersion(crd *apiextensionsv1.CustomResourceDefinition) (string, bool) {
-	for _, v := range crd.Spec.Versions {
-		if v.Served {
-			return v.Name, true
-		}
-	}
-	return "", false
-}
-
-func (p *Provider) removeCopiesOf(ctx context.Context, kind schema.GroupVersionKind, namespace string, opts ...client.ListOption) error {
-	list := &metav1.PartialObjectMetadataList{}
-	for next := ""; ; {
-		list.SetGroupVersionKind(kind)
-		err := p.live.List(ctx, list, append(opts, client.Limit(copiesPage), client.Continue(next))...)
-		if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || meta.IsNoMatchError(err) {
-			// What the backend may not list it could not let the consumer write either.
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("listing %s: %w", kind.Kind, err)
-		}
-		for i := range list.Items {
-			object := &list.Items[i]
-			if object.Annotations[kubebindv1alpha2.ClusterNamespaceAnnotation] != namespace {
-				continue
-			}
-			if err := p.deleteSeen(ctx, object); err != nil {
-				return fmt.Errorf("deleting the copy %s: %w", client.ObjectKeyFromObject(object), err)
-			}
-		}
-		if next = list.Continue; next == "" {
-			return nil
-		}
-	}
-}
-
-func (p *Provider) removeClusterRights(ctx context.Context, namespace string) error {
+// removeRights takes all rights on objects, wherever they lie. Those in the contract namespace go with it: by them the
+// konnector learns of its removal.
+func (p *Provider) removeRights(ctx context.Context, namespace string) error {
 	for _, list := range []client.ObjectList{
 		&rbacv1.ClusterRoleBindingList{},
 		&rbacv1.ClusterRoleList{},
+		&rbacv1.RoleBindingList{},
+		&rbacv1.RoleList{},
 		&admissionregistrationv1.ValidatingAdmissionPolicyBindingList{},
 		&admissionregistrationv1.ValidatingAdmissionPolicyList{},
 	} {
@@ -169,6 +113,9 @@ func (p *Provider) deleteLabelled(ctx context.Context, list client.ObjectList, n
 	}
 	var errs []error
 	for _, obj := range items(list) {
+		if obj.GetNamespace() == namespace {
+			continue
+		}
 		if err := p.deleteSeen(ctx, obj); err != nil {
 			errs = append(errs, fmt.Errorf("deleting %s: %w", obj.GetName(), err))
 		}
@@ -176,12 +123,16 @@ func (p *Provider) deleteLabelled(ctx context.Context, list client.ObjectList, n
 	return errors.Join(errs...)
 }
 
-// items of the lists that removeClusterRights makes.
+// items of the lists that removeRights makes.
 func items(list client.ObjectList) []client.Object {
 	switch l := list.(type) {
 	case *rbacv1.ClusterRoleBindingList:
 		return pointers(l.Items)
 	case *rbacv1.ClusterRoleList:
+		return pointers(l.Items)
+	case *rbacv1.RoleBindingList:
+		return pointers(l.Items)
+	case *rbacv1.RoleList:
 		return pointers(l.Items)
 	case *admissionregistrationv1.ValidatingAdmissionPolicyBindingList:
 		return pointers(l.Items)
@@ -202,26 +153,25 @@ func pointers[E any, T interface {
 	return out
 }
 
-// removeServiceNamespaces deletes the namespaces that were made for the consumer's objects, and says whether any are
-// left. The annotation counts: a label alone is set too easily.
-func (p *Provider) removeServiceNamespaces(ctx context.Context, namespace string) (bool, error) {
+// removeServiceNamespaces deletes the namespaces that were made for the consumer's objects. The annotation counts: a label
+// alone is set too easily.
+func (p *Provider) removeServiceNamespaces(ctx context.Context, namespace string, left *rest) error {
 	var list corev1.NamespaceList
 	if err := p.live.List(ctx, &list, client.MatchingLabels{kubebindv1alpha2.ContractNamespaceLabel: namespace}); err != nil {
-		return false, fmt.Errorf("listing the consumer's namespaces: %w", err)
+		return fmt.Errorf("listing the consumer's namespaces: %w", err)
 	}
-	left := false
 	var errs []error
 	for i := range list.Items {
 		ns := &list.Items[i]
 		if !strings.HasPrefix(ns.Annotations[kubebindv1alpha2.APIServiceNamespaceAnnotation], namespace+"/") {
 			continue
 		}
-		left = true
+		left.add("Namespace " + ns.Name)
 		if err := p.deleteSeen(ctx, ns); err != nil {
 			errs = append(errs, fmt.Errorf("deleting the namespace %s: %w", ns.Name, err))
 		}
 	}
-	return left, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // deleteSeen deletes this very object, not one of the same name that came after it.

@@ -129,6 +129,9 @@ const (
 	ReasonHeartbeatTimeout = "HeartbeatTimeout"
 	// ReasonHeartbeatTimeDrift means that heartbeats come from the future: the consumer's clock is wrong, or ours.
 	ReasonHeartbeatTimeDrift = "HeartbeatTimeDrift"
+	// ReasonConsumerSilent means that the konnector has not reported for so long that the consumer is removed, as the
+	// backend's flag --remove-silent-consumers-after asks for.
+	ReasonConsumerSilent = "ConsumerSilent"
 )
 
 // Reasons of the conditions that a konnector sets on a ClusterBinding.

@@ -60,12 +60,12 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, binding *k
 	if !binding.DeletionTimestamp.IsZero() {
 		return r.remove(ctx, scope, binding)
 	}
-	condition, again := health(&binding.Status, r.now(), r.silence.Timeout)
-	report(binding, condition)
 	gone, left := r.silence.tooLong(binding, r.now())
 	if gone {
-		return 0, giveUp(ctx, scope, binding, r.silence.RemoveAfter)
+		return r.giveUp(ctx, scope, binding)
 	}
+	condition, again := health(&binding.Status, r.now(), r.silence.Timeout)
+	report(binding, condition)
 	again = sooner(again, left)
 	_, err := r.tenancy.Repair(ctx, providers.Place{Cluster: scope.Cluster, Namespace: binding.Namespace})
 	if notReady, ok := errors.AsType[*providers.NotReadyError](err); ok {
@@ -82,8 +82,8 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, binding *k
 
 // remove takes everything away that the consumer has here. The ClusterBinding is the last of it.
 func (r *reconciler) remove(ctx context.Context, scope loop.Scope, binding *kubebindv1alpha2.ClusterBinding) (time.Duration, error) {
-	report(binding, unhealthy(kubebindv1alpha2.ReasonConsumerRemoved, kubebindv1alpha2.SeverityInfo, "the consumer is being removed, with all that it has here"))
 	err := r.tenancy.Remove(ctx, providers.Place{Cluster: scope.Cluster, Namespace: binding.Namespace})
+	report(binding, removal(err))
 	if notReady, ok := errors.AsType[*providers.NotReadyError](err); ok {
 		return notReady.RetryAfter, nil
 	}
@@ -93,16 +93,20 @@ func (r *reconciler) remove(ctx context.Context, scope loop.Scope, binding *kube
 	return 0, nil
 }
 
-// giveUp deletes the ClusterBinding of a consumer that has been silent for too long. What the server says counts, not the
-// cache: with it goes all that the consumer has here.
-func giveUp(ctx context.Context, scope loop.Scope, binding *kubebindv1alpha2.ClusterBinding, after time.Duration) error {
-	ctrl.LoggerFrom(ctx).Info("removing a consumer that has not reported for too long", "lastHeartbeat", binding.Status.LastHeartbeatTime, "after", after)
+// giveUp announces the removal of a consumer that has been silent for too long, and then deletes its ClusterBinding. What
+// the server says counts, not the cache: with it goes all that the consumer has here.
+func (r *reconciler) giveUp(ctx context.Context, scope loop.Scope, binding *kubebindv1alpha2.ClusterBinding) (time.Duration, error) {
+	if !announced(&binding.Status) {
+		report(binding, r.silence.silent(&binding.Status))
+		return notice, nil
+	}
+	ctrl.LoggerFrom(ctx).Info("removing a consumer that has not reported for too long", "lastHeartbeat", binding.Status.LastHeartbeatTime, "after", r.silence.RemoveAfter)
 	uid, version := binding.UID, binding.ResourceVersion
 	err := scope.Delete(ctx, binding, client.Preconditions{UID: &uid, ResourceVersion: &version})
 	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("removing a silent consumer: %w", err)
+		return 0, fmt.Errorf("removing a silent consumer: %w", err)
 	}
-	return nil
+	return 0, nil
 }
 
 func showError(binding *kubebindv1alpha2.ClusterBinding, reason, message string) {

@@ -3,10 +3,12 @@
 package clusterbinding
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/providers"
 )
 
 const (
@@ -14,6 +16,8 @@ const (
 	patience = 2
 	// drift is how far in the future a heartbeat may be: clocks differ a little.
 	drift = 10 * time.Second
+	// notice is how long before its removal a silent consumer's is announced: for the Event about it to be seen.
+	notice = 2 * time.Second
 )
 
 // health judges the heartbeats of a consumer, and says when to look again; 0 when only a heartbeat changes anything. A
@@ -55,6 +59,31 @@ func (s Silence) tooLong(binding *kubebindv1alpha2.ClusterBinding, now time.Time
 		return true, 0
 	}
 	return false, left + time.Second
+}
+
+// removal says how far the removal of a consumer is, from what providers.Tenancy.Remove returned.
+func removal(err error) kubebindv1alpha2.Condition {
+	message := "the consumer is being removed, with all that it has here"
+	if notReady, ok := errors.AsType[*providers.NotReadyError](err); ok {
+		message += ": " + notReady.Message
+	}
+	return unhealthy(kubebindv1alpha2.ReasonConsumerRemoved, kubebindv1alpha2.SeverityInfo, message)
+}
+
+// silent announces the removal of a consumer that does not report.
+func (s Silence) silent(status *kubebindv1alpha2.ClusterBindingStatus) kubebindv1alpha2.Condition {
+	last := "the consumer never reported"
+	if beat := status.LastHeartbeatTime; !beat.IsZero() {
+		last = "the last heartbeat was at " + beat.UTC().Format(time.RFC3339)
+	}
+	return unhealthy(kubebindv1alpha2.ReasonConsumerSilent, kubebindv1alpha2.SeverityError,
+		fmt.Sprintf("%s: after a silence of %s it is removed, with all that it has here", last, s.RemoveAfter))
+}
+
+// announced says whether silent was written.
+func announced(status *kubebindv1alpha2.ClusterBindingStatus) bool {
+	c := kubebindv1alpha2.FindCondition(status.Conditions, kubebindv1alpha2.ConditionHealthy)
+	return c != nil && c.Reason == kubebindv1alpha2.ReasonConsumerSilent
 }
 
 // sooner is the earlier of two times to look again, where 0 is never.

@@ -28,7 +28,7 @@ import (
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexports,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexports/status,verbs=get;patch;update
 // +kubebuilder:rbac:groups=kube-bind.io,resources=boundschemas,verbs=get;list;watch;create;update
-// +kubebuilder:rbac:groups=kube-bind.io,resources=apiservicenamespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kube-bind.io,resources=apiservicenamespaces;clusterbindings,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings;clusterroles;clusterrolebindings,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,verbs=get;list;watch;create;update;delete

@@ -20,7 +20,8 @@ import (
 	"kube-bind.io/kube-bind/backend/source"
 )
 
-// placeEnds tells whether the contract namespace is being deleted: nothing is given to the consumer any more then.
+// placeEnds tells whether the contract namespace or the ClusterBinding in it is being deleted: nothing is given to the
+// consumer any more then.
 func placeEnds(ctx context.Context, scope loop.Scope, namespace string) (bool, error) {
 	ns := &corev1.Namespace{}
 	if err := scope.Get(ctx, client.ObjectKey{Name: namespace}, ns); apierrors.IsNotFound(err) {
@@ -28,7 +29,12 @@ func placeEnds(ctx context.Context, scope loop.Scope, namespace string) (bool, e
 	} else if err != nil {
 		return false, fmt.Errorf("reading the contract namespace: %w", err)
 	}
-	return !ns.DeletionTimestamp.IsZero(), nil
+	place := &kubebindv1alpha2.ClusterBinding{}
+	err := scope.Get(ctx, client.ObjectKey{Namespace: namespace, Name: kubebindv1alpha2.ClusterBindingName}, place)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("reading the ClusterBinding: %w", err)
+	}
+	return !ns.DeletionTimestamp.IsZero() || !place.DeletionTimestamp.IsZero(), nil
 }
 
 // boundSchema returns a BoundSchema, or nil if there is none.

@@ -30,7 +30,7 @@ type leaving struct {
 	namespaces []string
 }
 
-// A consumer is removed with all that it has, in every isolation and informer scope: what the provider's finalizers hold is
+// A consumer is removed with all that it has, in every isolation and in both informer scopes: what the provider's finalizers hold is
 // waited for, and named. What is another consumer's or the provider's stays as it is; then the other one goes as well.
 func TestConsumerIsRemoved(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -38,10 +38,7 @@ func TestConsumerIsRemoved(t *testing.T) {
 		scope     kubebindv1alpha2.InformerScope
 	}{
 		"pn": {kubebindv1alpha2.IsolationPrefixed, kubebindv1alpha2.NamespacedScope},
-		"pc": {kubebindv1alpha2.IsolationPrefixed, kubebindv1alpha2.ClusterScope},
-		"nn": {kubebindv1alpha2.IsolationNamespaced, kubebindv1alpha2.NamespacedScope},
 		"nc": {kubebindv1alpha2.IsolationNamespaced, kubebindv1alpha2.ClusterScope},
-		"0n": {kubebindv1alpha2.IsolationNone, kubebindv1alpha2.NamespacedScope},
 		"0c": {kubebindv1alpha2.IsolationNone, kubebindv1alpha2.ClusterScope},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -83,7 +83,8 @@ func (p *Provider) letPlaceGo(ctx context.Context, namespace string) error {
 	before := binding.DeepCopy()
 	binding.Finalizers = slices.DeleteFunc(binding.Finalizers, func(f string) bool { return f == kubebindv1alpha2.PlaceFinalizer })
 	err = p.client.Patch(ctx, binding, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-	if client.IgnoreNotFound(err) != nil {
+	// The namespace controller deletes it at this time. The call that follows looks again.
+	if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
 		return fmt.Errorf("letting the ClusterBinding go: %w", err)
 	}
 	return nil

@@ -83,8 +83,9 @@ func logger() logr.Logger {
 	return logr.New(log.NullLogSink{})
 }
 
-// timeout is how long anything may take that a test waits for.
-const timeout = 30 * time.Second
+// timeout is how long anything may take that a test waits for. The namespace controller alone may take half a minute to end
+// a namespace while CRDs come and go.
+const timeout = 90 * time.Second
 
 // clientFor returns a client that reads from the server.
 func clientFor(t *testing.T, cfg *rest.Config) client.Client {

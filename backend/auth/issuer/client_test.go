@@ -3,7 +3,6 @@
 package issuer_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -26,6 +25,8 @@ const (
 	clientSecret = "a secret: with = signs & more"
 	// callback is where nobody listens: browsers of these tests stop before it.
 	callback = "http://backend.example.org:8080/api/callback?of=dev"
+
+	alice, alicesPassword = "alice", "alice-dev-only"
 )
 
 // clock is a time that tests can move.
@@ -74,11 +75,20 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.verifier = w.provider.Verifier(&oidc.Config{ClientID: clientID})
+	endpoint := w.provider.Endpoint()
+	endpoint.AuthStyle = oauth2.AuthStyleInHeader // to find out, it would try twice, and the code is gone then
 	w.client = oauth2.Config{
 		ClientID: clientID, ClientSecret: clientSecret, RedirectURL: callback,
-		Endpoint: w.provider.Endpoint(), Scopes: []string{"openid", "profile", "email", "groups", "offline_access"},
+		Endpoint: endpoint, Scopes: []string{"openid", "profile", "email", "groups", "offline_access"},
 	}
 	return w
+}
+
+// in is the same world for a part of the test.
+func (w *world) in(t *testing.T) *world {
+	part := *w
+	part.T = t
+	return &part
 }
 
 // attempt is one sign-in, as the client sees it.
@@ -86,18 +96,19 @@ type attempt struct {
 	state, nonce, verifier string
 }
 
-// begin returns the address that a client sends its user to. Options replace what is in it, or with an empty value remove it.
-func (w *world) begin(a attempt, options ...string) string {
+// begin returns the address that a client sends its user to. Changes replace what is in it, or with an empty value
+// remove it.
+func (w *world) begin(a attempt, changes map[string]string) string {
 	w.Helper()
 	u, err := url.Parse(w.client.AuthCodeURL(a.state, oidc.Nonce(a.nonce), oauth2.S256ChallengeOption(a.verifier)))
 	if err != nil {
 		w.Fatal(err)
 	}
 	query := u.Query()
-	for n := 0; n < len(options); n += 2 {
-		query.Set(options[n], options[n+1])
-		if options[n+1] == "" {
-			query.Del(options[n])
+	for key, value := range changes {
+		query.Set(key, value)
+		if value == "" {
+			query.Del(key)
 		}
 	}
 	u.RawQuery = query.Encode()
@@ -200,14 +211,13 @@ func (w *world) code(a answer, state string) string {
 }
 
 // signIn has alice sign in, in a browser of her own, and returns the code.
-func (w *world) signIn(a attempt, options ...string) string {
+func (w *world) signIn(a attempt) string {
 	w.Helper()
 	b := newBrowser(w.T)
-	return w.code(b.fillIn(b.get(w.begin(a, options...)), "alice", "alice-dev-only"), a.state)
+	return w.code(b.fillIn(b.get(w.begin(a, nil)), alice, alicesPassword), a.state)
 }
 
+// exchange is what the client does with a code.
 func (w *world) exchange(a attempt, code string) (*oauth2.Token, error) {
-	ctx, stop := context.WithTimeout(w.Context(), time.Minute)
-	defer stop()
-	return w.client.Exchange(ctx, code, oauth2.VerifierOption(a.verifier))
+	return w.client.Exchange(w.Context(), code, oauth2.VerifierOption(a.verifier))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
@@ -114,7 +115,7 @@ func (i *Issuer) parsed(next http.HandlerFunc) http.HandlerFunc {
 
 // discovery tells what there is, and only that: the library would promise the implicit flow, and clients without secret.
 func (i *Issuer) discovery(w http.ResponseWriter, _ *http.Request) {
-	at := func(path string) string { return i.opts.URL[:len(i.opts.URL)-len(root)] + path }
+	at := func(path string) string { return strings.TrimSuffix(i.opts.URL, root) + path }
 	op.Discover(w, &oidc.DiscoveryConfiguration{
 		Issuer:                            i.opts.URL,
 		AuthorizationEndpoint:             at(authorizePath),

@@ -42,7 +42,7 @@ func (o *Options) validate() error {
 	var errs []error
 	if issuer, err := parseURL("URL", o.URL); err != nil {
 		errs = append(errs, err)
-	} else if issuer.Path != root || issuer.RawQuery != "" {
+	} else if o.URL != origin(issuer)+root {
 		errs = append(errs, fmt.Errorf("URL %q: the path must be %s, and nothing may follow", o.URL, root))
 	}
 	if _, err := parseURL("RedirectURI", o.RedirectURI); err != nil {
@@ -53,6 +53,9 @@ func (o *Options) validate() error {
 	}
 	return errors.Join(append(errs, directory(o.Users).validate())...)
 }
+
+// origin is the part of a URL that browsers compare.
+func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // parseURL wants an absolute http or https URL. Its host ends up in a header, and must be one there, too.
 func parseURL(field, raw string) (*url.URL, error) {

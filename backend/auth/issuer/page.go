@@ -72,7 +72,7 @@ func contentPolicy(redirectURI string) (string, error) {
 	return strings.Join([]string{
 		"default-src 'none'",
 		"style-src 'self'",
-		"form-action 'self' " + u.Scheme + "://" + u.Host,
+		"form-action 'self' " + origin(u),
 		"frame-ancestors 'none'",
 		"base-uri 'none'",
 	}, "; "), nil

@@ -76,7 +76,7 @@ func (d directory) describe(info *oidc.UserInfo, name string, scopes []string) e
 		info.Email, info.EmailVerified = u.Email, true
 	}
 	if slices.Contains(scopes, scopeGroups) {
-		info.AppendClaims(scopeGroups, slices.Concat([]string{}, u.Groups))
+		info.AppendClaims(scopeGroups, append([]string{}, u.Groups...))
 	}
 	return nil
 }

@@ -23,8 +23,8 @@
 //	providers/providertest   what every provider must do, as a test suite
 //
 //	backend                  the provider's side: New and Run put together what is below
-//	backend/controllers/...  one controller each for requests, exports, namespaces, consumers, bindings and templates
 //	backend/auth/issuer      an OpenID provider for development, with a sign-in form
+//	backend/controllers/...  one controller each for requests, exports, namespaces, consumers, bindings and templates
 //	backend/source           the provider's own CRDs that may be exported
 //	backend/catalog          what can be bound, and why not; pure
 //	backend/grants           the rights of a consumer, from its place and its exports; pure

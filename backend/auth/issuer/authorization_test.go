@@ -92,7 +92,7 @@ func TestExchange(t *testing.T) {
 	w := newWorld(t)
 	for name, tc := range map[string]struct {
 		client func(c *oauth2.Config)
-		// extra is added to what the client sends.
+		// verifier is sent instead of the right one, and if it is "none", there is none.
 		verifier string
 		late     time.Duration
 		want     string

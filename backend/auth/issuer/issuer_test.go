@@ -5,6 +5,8 @@ package issuer_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -157,6 +159,9 @@ func TestNotAToken(t *testing.T) {
 				t.Errorf("got %+v", info)
 			}
 		})
+	}
+	if got := newBrowser(t).get(w.url + "/userinfo?access_token=" + url.QueryEscape(token.AccessToken)); got.status != http.StatusUnauthorized {
+		t.Errorf("got %d for a token in the query", got.status)
 	}
 	w.clock.pass(time.Hour)
 	if info, err := w.provider.UserInfo(t.Context(), oauth2.StaticTokenSource(token)); err == nil {

@@ -4,9 +4,12 @@ package issuer_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"kube-bind.io/kube-bind/backend/auth/issuer"
 )
 
 const (
@@ -116,10 +119,13 @@ func TestTwoTabs(t *testing.T) {
 	}
 }
 
+// TestFormIsForOneUse sends a form twice, from a browser that does not forget its cookie: the answers may cross.
 func TestFormIsForOneUse(t *testing.T) {
 	w, a, b := newWorld(t), newAttempt(), newBrowser(t)
 	page := b.get(w.begin(a, nil))
+	cookies := b.Jar.Cookies(page.at)
 	w.code(b.fillIn(page, alice, alicesPassword), a.state)
+	b.Jar.SetCookies(page.at, cookies)
 	if got := b.fillIn(page, alice, alicesPassword); got.status != http.StatusBadRequest || !strings.Contains(got.body, gone) {
 		t.Errorf("got %d to %s:\n%s", got.status, got.at, got.body)
 	}
@@ -137,5 +143,25 @@ func TestExpired(t *testing.T) {
 		if got.status != http.StatusBadRequest || !strings.Contains(got.body, gone) {
 			t.Errorf("%s: got %d:\n%s", name, got.status, got.body)
 		}
+	}
+}
+
+// TestCookieOfHTTPS looks at the cookie of an issuer that is reached by https, as through a proxy.
+func TestCookieOfHTTPS(t *testing.T) {
+	w := newWorld(t)
+	secure, err := issuer.New(issuer.Options{
+		URL: "https://dev.example.org/oidc", ClientID: clientID, ClientSecret: clientSecret, RedirectURI: callback,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	secure.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, w.begin(newAttempt(), nil), nil))
+	cookie, err := http.ParseSetCookie(answer.Header().Get("Set-Cookie"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !cookie.Secure {
+		t.Errorf("got %s", cookie)
 	}
 }

@@ -23,8 +23,12 @@
 //	providers/providertest   what every provider must do, as a test suite
 //
 //	backend                  the provider's side: New and Run put together what is below
+//	backend/http             the front door: routes and the JSON API
+//	backend/auth             who somebody is, how the next request proves it, and what they may bind
 //	backend/auth/issuer      an OpenID provider for development, with a sign-in form
 //	backend/controllers/...  one controller each for requests, exports, namespaces, consumers, bindings and templates
+//	backend/reply            how HTTP requests are read and answered
+//	backend/binding          the steps of a bind that are the same however it was asked for
 //	backend/source           the provider's own CRDs that may be exported
 //	backend/catalog          what can be bound, and why not; pure
 //	backend/grants           the rights of a consumer, from its place and its exports; pure
@@ -47,6 +51,7 @@
 //	cmd/...                  the programs: flags become Options, then Run
 //	docs/reference           the reference pages, and tests that they say what the code says
 //	hack/demo                what `make demo` shows
+//	test/browser             a browser without JavaScript, to sign in with
 //	test/pair                a provider and a consumer, with the shipped programs
 //	test/...                 end-to-end tests, benchmark, and the test of the rule about imports
 //

@@ -57,6 +57,11 @@ func New(opts Options) (*Backend, error) {
 	if err := register(mgr, provider, opts); err != nil {
 		return nil, err
 	}
+	if !opts.FrontendDisabled {
+		if err := addFrontDoor(mgr, provider, opts); err != nil {
+			return nil, err
+		}
+	}
 	return &Backend{opts: opts, manager: mgr}, nil
 }
 

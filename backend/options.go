@@ -54,9 +54,12 @@ type Options struct {
 	// ExternalServerName is the name in the API server's certificate. Default: the host of the address.
 	ExternalServerName string
 
-	// FrontendDisabled turns off HTTP API and sign-in: consumers bind with BindableResourcesRequests. Must be true
-	// for now. Default: false.
+	// FrontendDisabled turns off HTTP API and sign-in: consumers bind with BindableResourcesRequests. Default: false.
 	FrontendDisabled bool
+	// FrontDoor is how HTTP API and sign-in are served.
+	FrontDoor FrontDoor
+	// Version is the backend's, as clients are told. Default: v0.0.0.
+	Version string
 	// Provider is the kind of control plane. Default: ProviderKubernetes.
 	Provider string
 	// SchemaSource is where exported schemas come from. Default: SchemaSourceCRD.
@@ -96,6 +99,8 @@ func NewOptions() Options {
 		PrettyName:         "Backend",
 		ConsumerScope:      kubebindv1alpha2.NamespacedScope,
 		Isolation:          kubebindv1alpha2.IsolationPrefixed,
+		FrontDoor:          newFrontDoor(),
+		Version:            "v0.0.0",
 		Provider:           ProviderKubernetes,
 		SchemaSource:       SchemaSourceCRD,
 		SchemaSyncInterval: 5 * time.Minute,
@@ -124,6 +129,7 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.ExternalCAFile, "external-ca-file", o.ExternalCAFile, "File with the CA of the API server, for consumers. Default: the backend's own.")
 	fs.StringVar(&o.ExternalServerName, "external-server-name", o.ExternalServerName, "Name in the certificate of the API server, if it is not the host of the address.")
 	fs.BoolVar(&o.FrontendDisabled, "frontend-disabled", o.FrontendDisabled, "Run without HTTP API and sign-in; consumers bind with BindableResourcesRequests.")
+	o.FrontDoor.addFlags(fs)
 	fs.StringVar(&o.Provider, "multicluster-runtime-provider", o.Provider, "Kind of control plane: "+list(kinds())+".")
 	fs.StringVar(&o.SchemaSource, "schema-source", o.SchemaSource, "Where exported schemas come from: "+list(schemaSources())+".")
 	fs.DurationVar(&o.SchemaSyncInterval, "schema-sync-interval", o.SchemaSyncInterval, "How often exports are compared with their source even if no event came; at least 10s.")
@@ -167,6 +173,11 @@ func (o *Options) Complete() error {
 	}
 	if o.Logger.GetSink() == nil {
 		o.Logger = logr.New(log.NullLogSink{})
+	}
+	if !o.FrontendDisabled {
+		if err := o.FrontDoor.complete(); err != nil {
+			return err
+		}
 	}
 	return o.completeConfig()
 }

@@ -142,8 +142,8 @@ func (o *Options) validLease() error {
 }
 
 func (o *Options) validFrontend() error {
-	if !o.FrontendDisabled {
-		return errors.New("--frontend-disabled=false: this version has no front end yet (HTTP API and sign-in come later); must be true")
+	if o.FrontendDisabled {
+		return nil
 	}
-	return nil
+	return o.FrontDoor.validate()
 }

@@ -117,7 +117,7 @@ func Register[E any, T interface {
 // handler enqueues what Keys says. A wake-up must not get lost, so it is asked until it knows.
 func (w Watch) handler() mchandler.EventHandlerFunc {
 	return func(name multicluster.ClusterName, cl cluster.Cluster) mchandler.EventHandler {
-		scope := scopeOf(name, cl)
+		scope := ScopeOf(name, cl)
 		keys := func(ctx context.Context, obj client.Object) []reconcile.Request {
 			found, err := w.Keys(ctx, scope, obj)
 			for delay := firstRetry; err != nil; delay = min(2*delay, lastRetry) {
@@ -139,7 +139,8 @@ func (w Watch) handler() mchandler.EventHandlerFunc {
 	}
 }
 
-func scopeOf(name multicluster.ClusterName, cl cluster.Cluster) Scope {
+// ScopeOf returns the scope of a logical cluster.
+func ScopeOf(name multicluster.ClusterName, cl cluster.Cluster) Scope {
 	return Scope{Client: cl.GetClient(), Live: cl.GetAPIReader(), Cluster: name}
 }
 
@@ -158,7 +159,7 @@ func (r *runner[E, T]) Reconcile(ctx context.Context, req mcreconcile.Request) (
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("getting the cluster %q: %w", req.ClusterName, err)
 	}
-	scope := scopeOf(req.ClusterName, cl)
+	scope := ScopeOf(req.ClusterName, cl)
 	obj := T(new(E))
 	if err := scope.Get(ctx, req.NamespacedName, obj); apierrors.IsNotFound(err) {
 		return ctrl.Result{}, r.gone(ctx, scope, req.NamespacedName)

@@ -45,6 +45,7 @@ func (p *Provider) ensureClusterBinding(ctx context.Context, namespace string, c
 	want := &kubebindv1alpha2.ClusterBinding{ObjectMeta: placeMeta(namespace, kubebindv1alpha2.ClusterBindingName)}
 	want.Annotations = map[string]string{
 		kubebindv1alpha2.IdentityAnnotation:          consumer.Identity,
+		kubebindv1alpha2.RequesterAnnotation:         consumer.Requester,
 		kubebindv1alpha2.AuthorAnnotation:            consumer.Author,
 		kubebindv1alpha2.ClusterPrettyNameAnnotation: consumer.PrettyName,
 	}

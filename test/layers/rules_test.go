@@ -72,7 +72,7 @@ var orders = map[string][]string{
 		"providertest", "kcp", "kube", "credential", ".",
 	},
 	"backend": {
-		".", "http", "web", "auth", "auth/issuer", "controllers/*", "source", "catalog", "grants", "loop",
+		".", "http", "web", "auth", "auth/issuer", "reply", "controllers/*", "binding", "source", "catalog", "grants", "loop",
 	},
 	"konnector": {
 		".", "bundle", "binding", "connection", "schema", "record", "namespaces", "claims", "sync", "routing", "sync/guard", "sync/plan",

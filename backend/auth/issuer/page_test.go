@@ -46,7 +46,7 @@ func TestPages(t *testing.T) {
 				t.Errorf("got %d, want %d", tc.got.status, tc.status)
 			}
 			for header, want := range map[string]string{
-				"Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self' http://backend.example.org:8080; " +
+				"Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self' http://backend.example.org:8080 http://127.0.0.1:* http://localhost:*; " +
 					"frame-ancestors 'none'; base-uri 'none'",
 				"Cache-Control":               "no-store",
 				"Referrer-Policy":             "no-referrer",

@@ -14,7 +14,7 @@ import (
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
-	"kube-bind.io/kube-bind/backend/catalog"
+	"kube-bind.io/kube-bind/backend/binding"
 	"kube-bind.io/kube-bind/backend/loop"
 	"kube-bind.io/kube-bind/providers"
 )
@@ -132,7 +132,7 @@ func checkSecret(ctx context.Context, scope loop.Scope, request *kubebindv1alpha
 
 // bind grants the template to the consumer, and asks for its export.
 func bind(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest, template *kubebindv1alpha2.APIServiceExportTemplate) (verdict, error) {
-	if err := grant(ctx, scope, request.Status.Namespace, template.Name); err != nil {
+	if err := binding.Grant(ctx, scope, request.Status.Namespace, template.Name); err != nil {
 		return verdict{}, err
 	}
 	want := exportRequestFor(request, template, request.Status.Namespace)
@@ -146,23 +146,6 @@ func bind(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.Binda
 		return verdict{}, fmt.Errorf("asking for the export: %w", err)
 	}
 	return judgeExportRequest(want, have), nil
-}
-
-func grant(ctx context.Context, scope loop.Scope, namespace, template string) error {
-	binding := &kubebindv1alpha2.ClusterBinding{}
-	key := client.ObjectKey{Namespace: namespace, Name: kubebindv1alpha2.ClusterBindingName}
-	if err := scope.Live.Get(ctx, key, binding); err != nil {
-		return fmt.Errorf("reading the ClusterBinding: %w", err)
-	}
-	before := binding.DeepCopy()
-	changed, err := catalog.Grant(binding, template)
-	if err != nil || !changed {
-		return err
-	}
-	if err := scope.Patch(ctx, binding, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
-		return fmt.Errorf("granting the template: %w", err)
-	}
-	return nil
 }
 
 // writeAnswer creates the Secret, or brings one up to date that an earlier try has made.

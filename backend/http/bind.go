@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend/binding"
+	"kube-bind.io/kube-bind/backend/catalog"
+	"kube-bind.io/kube-bind/backend/reply"
+	"kube-bind.io/kube-bind/providers"
+)
+
+const (
+	// uiIdentity is the identity that a browser gives: it stands for whoever is signed in.
+	uiIdentity = "ui-identity"
+	// placeTimeout and exportTimeout are how long a client waits for its place, and a browser for its export.
+	placeTimeout  = 20 * time.Second
+	exportTimeout = 60 * time.Second
+	// maxIdentity is how long an identity may be.
+	maxIdentity = 512
+)
+
+// wish is a bind call, checked.
+type wish struct {
+	name, template string
+	consumer       providers.Consumer
+	// browser says that nobody is there to ask for the export with the kubeconfig: it is done here.
+	browser bool
+}
+
+// bind gives a consumer its place with a template granted, and says what to ask for there.
+func (d *Door) bind(w http.ResponseWriter, r *http.Request, v visit) error {
+	want, err := parseWish(r, v)
+	if err != nil {
+		return err
+	}
+	template, err := d.allowed(r.Context(), v, want.template)
+	if err != nil {
+		return err
+	}
+	place, err := d.place(r.Context(), v, want)
+	if err != nil {
+		return err
+	}
+	request := &kubebindv1alpha2.APIServiceExportRequest{
+		ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: want.name}, Spec: catalog.RequestFor(&template.Spec),
+	}
+	response, err := responseTo(v, place, request)
+	if err != nil {
+		return err
+	}
+	if want.browser {
+		if err := export(r.Context(), v, request); err != nil {
+			return err
+		}
+		response.BindingName = want.name
+	}
+	reply.JSON(w, r, response)
+	return nil
+}
+
+func parseWish(r *http.Request, v visit) (wish, error) {
+	body := &kubebindv1alpha2.BindableResourcesRequest{}
+	if err := reply.Decode(r, body); err != nil {
+		return wish{}, err
+	}
+	if body.Spec.TemplateRef == nil || body.Spec.TemplateRef.Name == "" {
+		return wish{}, badRequest("Missing spec.templateRef.name")
+	}
+	out := wish{name: body.Name, template: body.Spec.TemplateRef.Name}
+	if out.name == "" {
+		out.name = out.template
+	}
+	if problems := validation.IsDNS1123Subdomain(out.name); len(problems) > 0 {
+		return wish{}, badRequest("metadata.name %q: %s", out.name, strings.Join(problems, "; "))
+	}
+	identity := body.Spec.ClusterIdentity.Identity
+	if identity == "" {
+		return wish{}, badRequest("Missing cluster identity")
+	}
+	if identity == uiIdentity {
+		identity, out.browser = ownIdentity(v), true
+	}
+	if id := r.URL.Query().Get("consumer_id"); id != "" {
+		identity = id
+	}
+	if len(identity) > maxIdentity || strings.ContainsFunc(identity, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		return wish{}, badRequest("the cluster identity must be a line of at most %d characters", maxIdentity)
+	}
+	out.consumer = providers.Consumer{
+		Identity: identity, Requester: v.Requester(), Author: v.Subject, PrettyName: body.Spec.ClusterIdentity.PrettyName,
+	}
+	if out.consumer.PrettyName == "" {
+		out.consumer.PrettyName = out.name
+	}
+	return out, nil
+}
+
+// ownIdentity is that of a consumer which is only known by who signed in.
+func ownIdentity(v visit) string { return v.Issuer + "/" + v.Subject }
+
+// allowed returns a template that somebody may bind. Who may not does not learn whether it exists.
+func (d *Door) allowed(ctx context.Context, v visit, name string) (*kubebindv1alpha2.APIServiceExportTemplate, error) {
+	may, err := d.access.MayBind(ctx, v.scope, v.Session, name)
+	if err != nil {
+		return nil, err
+	}
+	if !may {
+		return nil, forbidden("You may not bind the template %q; the provider's administrator can allow it (verb bind on apiserviceexporttemplates).", name)
+	}
+	template := &kubebindv1alpha2.APIServiceExportTemplate{}
+	if err := v.scope.Live.Get(ctx, client.ObjectKey{Name: name}, template); apierrors.IsNotFound(err) {
+		return nil, notFound("There is no template %q.", name)
+	} else if err != nil {
+		return nil, fmt.Errorf("reading the template: %w", err)
+	}
+	if c := kubebindv1alpha2.FindCondition(template.Status.Conditions, kubebindv1alpha2.ConditionReady); c != nil && c.Status == metav1.ConditionFalse {
+		return nil, badRequest("The template %q cannot be bound now: %s", name, c.Message)
+	}
+	return template, nil
+}
+
+// place says in the terms of HTTP what can be wrong with a place.
+func (d *Door) place(ctx context.Context, v visit, want wish) (*providers.Place, error) {
+	ctx, cancel := context.WithTimeout(ctx, placeTimeout)
+	defer cancel()
+	place, err := binding.Place(ctx, v.scope, d.tenancy, want.consumer, want.template)
+	if taken, ok := errors.AsType[*providers.IdentityTakenError](err); ok {
+		return nil, forbidden("%s; whoever bound this cluster first can bind more, or the provider's administrator can make the place yours.", taken)
+	}
+	if invalid, ok := errors.AsType[*providers.InvalidConsumerError](err); ok {
+		return nil, badRequest("%s", invalid)
+	}
+	if foreign, ok := errors.AsType[*providers.ForeignError](err); ok {
+		return nil, forbidden("%s; ask the provider's administrator.", foreign)
+	}
+	return place, err
+}
+
+func responseTo(v visit, place *providers.Place, request *kubebindv1alpha2.APIServiceExportRequest) (*kubebindv1alpha2.BindingResourceResponse, error) {
+	raw, err := json.Marshal(kubebindv1alpha2.APIServiceExportRequestResponse{
+		TypeMeta:       metav1.TypeMeta{APIVersion: kubebindv1alpha2.GroupVersion.String(), Kind: "APIServiceExportRequest"},
+		NameObjectMeta: kubebindv1alpha2.NameObjectMeta{Name: request.Name},
+		Spec:           request.Spec,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encoding the request for the export: %w", err)
+	}
+	return &kubebindv1alpha2.BindingResourceResponse{
+		TypeMeta: metav1.TypeMeta{APIVersion: kubebindv1alpha2.GroupVersion.String(), Kind: "BindingResourceResponse"},
+		Authentication: kubebindv1alpha2.BindingResponseAuthentication{
+			OAuth2CodeGrant: &kubebindv1alpha2.BindingResponseOAuth2CodeGrant{SessionID: v.ID, ID: ownIdentity(v)},
+		},
+		Kubeconfig:        place.Kubeconfig,
+		Requests:          []runtime.RawExtension{{Raw: raw}},
+		ProviderNamespace: place.Namespace,
+	}, nil
+}
+
+// export asks for the export, in place of a client with the kubeconfig.
+func export(ctx context.Context, v visit, want *kubebindv1alpha2.APIServiceExportRequest) error {
+	ctx, cancel := context.WithTimeout(ctx, exportTimeout)
+	defer cancel()
+	have, err := binding.Request(ctx, v.scope, want)
+	if have != nil && !equality.Semantic.DeepEqual(have.Spec, want.Spec) {
+		return badRequest("You have a binding %q of something else; choose another name.", want.Name)
+	}
+	if err != nil {
+		return err
+	}
+	if have.Status.Phase == kubebindv1alpha2.PhaseFailed {
+		return badRequest("The provider refuses the export: %s", have.Status.TerminalMessage)
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics of the front door.
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+func newMetrics() *metrics {
+	return &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kubebind_http_requests_total", Help: "Requests at the front door, by method, route and status.",
+		}, []string{"method", "route", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "kubebind_http_request_seconds", Help: "How long the front door took for an answer, by route.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 4, 9),
+		}, []string{"route"}),
+	}
+}
+
+// observe counts a request. Its route is a pattern of ours, and its method one that exists: a client cannot make up labels.
+func (m *metrics) observe(r *http.Request, status int, took time.Duration) {
+	route, method := r.Pattern, r.Method
+	if route == "" {
+		route = "none"
+	}
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+	default:
+		method = "other"
+	}
+	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// Collectors are the metrics of the front door, to be registered once in a process.
+func (d *Door) Collectors() []prometheus.Collector {
+	return []prometheus.Collector{d.metrics.requests, d.metrics.seconds}
+}

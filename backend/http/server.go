@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
+	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
+
+	"kube-bind.io/kube-bind/backend/auth"
+	"kube-bind.io/kube-bind/providers"
+)
+
+// How long clients may take, and for how long requests are finished when the backend ends.
+const (
+	headerTimeout   = 10 * time.Second
+	readTimeout     = 30 * time.Second
+	writeTimeout    = 90 * time.Second
+	idleTimeout     = 2 * time.Minute
+	shutdownTimeout = 10 * time.Second
+	maxHeader       = 64 << 10
+)
+
+// Clusters are the logical clusters of a provider.
+type Clusters interface {
+	// GetCluster returns a logical cluster, or an error that is multicluster.ErrClusterNotFound.
+	GetCluster(ctx context.Context, name multicluster.ClusterName) (cluster.Cluster, error)
+}
+
+// Options say how the front door is served.
+type Options struct {
+	// Address to serve at: host:port.
+	Address string
+	// CertFile and KeyFile are the server's certificate, read anew when they change. Without them it speaks plain HTTP.
+	CertFile, KeyFile string
+	// Origin is where people find the backend: scheme and host.
+	Origin *url.URL
+	// PrettyName is the provider's name for people.
+	PrettyName string
+	// Version is the backend's.
+	Version string
+	// Issuer serves /oidc/ if the development issuer is embedded, or is nil.
+	Issuer http.Handler
+	// Logger of requests.
+	Logger logr.Logger
+}
+
+// Door serves HTTP for a backend.
+type Door struct {
+	opts     Options
+	clusters Clusters
+	tenancy  providers.Tenancy
+	signIn   *auth.SignIn
+	access   *auth.Access
+	metrics  *metrics
+}
+
+// Provider is what the door opens to.
+type Provider struct {
+	// Clusters of the provider.
+	Clusters Clusters
+	// Tenancy gives consumers their places.
+	Tenancy providers.Tenancy
+}
+
+// New returns a door to a provider, for people that signIn knows and as far as access allows.
+func New(opts Options, provider Provider, signIn *auth.SignIn, access *auth.Access) *Door {
+	return &Door{
+		opts: opts, clusters: provider.Clusters, tenancy: provider.Tenancy, signIn: signIn, access: access, metrics: newMetrics(),
+	}
+}
+
+// NeedLeaderElection tells the manager that every replica serves.
+func (*Door) NeedLeaderElection() bool { return false }
+
+// Start serves until ctx ends, and then finishes the requests that have begun.
+func (d *Door) Start(ctx context.Context) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", d.opts.Address)
+	if err != nil {
+		return fmt.Errorf("serving HTTP: %w", err)
+	}
+	if d.opts.CertFile != "" {
+		watcher, err := certwatcher.New(d.opts.CertFile, d.opts.KeyFile)
+		if err != nil {
+			return errors.Join(fmt.Errorf("reading the server's certificate: %w", err), listener.Close())
+		}
+		listener = tls.NewListener(listener, &tls.Config{
+			GetCertificate: watcher.GetCertificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+		})
+		go func() {
+			if err := watcher.Start(ctx); err != nil {
+				d.opts.Logger.Error(err, "the server's certificate is not read anew any more")
+			}
+		}()
+	}
+	server := &http.Server{
+		Handler:           d.Handler(),
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader,
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	d.opts.Logger.Info("serving the front door", "address", listener.Addr().String(), "origin", d.opts.Origin.String())
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving HTTP: %w", err)
+	case <-ctx.Done():
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(end); err != nil {
+		return errors.Join(fmt.Errorf("finishing requests: %w", err), server.Close())
+	}
+	return nil
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/cli/backendclient"
+)
+
+// poll is how often something is looked at that is waited for.
+const poll = 250 * time.Millisecond
+
+// binder is what the ways to bind have in common.
+type binder struct {
+	*cli
+	output
+	yes               bool
+	skipKonnector     bool
+	konnectorImage    string
+	dryRun            string
+	timeout           time.Duration
+	clusterIdentity   string
+	identityNamespace string
+	refuse            []string
+}
+
+func newBinder(c *cli) *binder {
+	return &binder{cli: c, timeout: 10 * time.Minute, identityNamespace: identityNamespace, dryRun: "none"}
+}
+
+func (b *binder) addFlags(cmd *cobra.Command) {
+	b.addFlag(cmd)
+	fs := cmd.Flags()
+	fs.BoolVarP(&b.yes, "yes", "y", false, "Agree to what the provider asks for, without being asked.")
+	fs.BoolVar(&b.skipKonnector, "skip-konnector", false, "Do not deploy the konnector: it runs elsewhere.")
+	fs.StringVar(&b.konnectorImage, "konnector-image", "", "Image of the konnector. Default: the one of this program's version.")
+	fs.StringVarP(&b.dryRun, "dry-run", "d", b.dryRun, `"client" writes nothing to your cluster, and prints everything that kubectl apply needs to bind (with -o yaml or json). The place at the provider is made.`)
+	fs.Lookup("dry-run").NoOptDefVal = "client"
+	fs.DurationVar(&b.timeout, "timeout", b.timeout, "How long to wait for everything.")
+	fs.StringVar(&b.clusterIdentity, "cluster-identity", "", "What your cluster is known to the provider as. Default: the UID of --cluster-identity-namespace.")
+	fs.StringVar(&b.identityNamespace, "cluster-identity-namespace", b.identityNamespace, "Namespace whose UID is your cluster's identity.")
+	fs.StringSliceVar(&b.refuse, "refuse-claim", nil, "Resources (secrets, configmaps, ...) that the provider claims and does not get.")
+}
+
+func (b *binder) validate() error {
+	if b.dryRun != "none" && b.dryRun != "client" {
+		return usage("--dry-run=%q: must be none or client", b.dryRun)
+	}
+	if b.dry() && b.format == "" {
+		b.format = "yaml"
+	}
+	return b.output.validate()
+}
+
+func (b *binder) dry() bool { return b.dryRun == "client" }
+
+// consumerIdentity is what the cluster is known as. A dry run does not need the cluster: who binds is then known by name.
+func (b *binder) consumerIdentity(ctx context.Context) (string, error) {
+	if b.clusterIdentity != "" {
+		return b.clusterIdentity, nil
+	}
+	consumer, err := b.consumer()
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		var identity string
+		if identity, err = identityOf(ctx, consumer, b.identityNamespace); err == nil {
+			return identity, nil
+		}
+	}
+	if b.dry() {
+		b.say("Your cluster cannot be reached: the binding is for you, on any cluster. --cluster-identity tells clusters apart.")
+		return "", nil
+	}
+	return "", err
+}
+
+// uiIdentity stands for whoever is signed in.
+const uiIdentity = "ui-identity"
+
+// wanted is a template to bind.
+type wanted struct {
+	template, name, identity string
+}
+
+// agree shows what the provider asks for and, if the person agrees, gets the contract.
+func (b *binder) agree(ctx context.Context, server *backendclient.Client, w wanted) (*contract, error) {
+	list, err := server.Templates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(list.Items, func(t kubebindv1alpha2.APIServiceExportTemplate) bool { return t.Name == w.template })
+	if i < 0 {
+		return nil, exit(ExitRefused, fmt.Errorf("there is no template %q that you may bind", w.template), "See: kubectl bind templates")
+	}
+	if err := b.consent(ctx, &list.Items[i].Spec, w.name); err != nil {
+		return nil, err
+	}
+	request := &kubebindv1alpha2.BindableResourcesRequest{TypeMeta: typeMeta("BindableResourcesRequest")}
+	request.Name = w.name
+	request.Spec.TemplateRef = &kubebindv1alpha2.TemplateReference{Name: w.template}
+	request.Spec.Author = "kubectl-bind"
+	request.Spec.ClusterIdentity.Identity = orElse(w.identity, uiIdentity)
+	response, err := server.Bind(ctx, request, "")
+	if err != nil {
+		return nil, err
+	}
+	return contractOf(response)
+}
+
+// contractOf checks a server's answer.
+func contractOf(response *kubebindv1alpha2.BindingResourceResponse) (*contract, error) {
+	out, err := contractIn(response.Kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("reading the server's answer: %w", err)
+	}
+	if out.namespace == "" || len(response.Requests) == 0 {
+		return nil, errors.New("the server's answer is not complete: it names no place, or nothing to ask for there")
+	}
+	for _, raw := range response.Requests {
+		var request kubebindv1alpha2.APIServiceExportRequest
+		if err := json.Unmarshal(raw.Raw, &request); err != nil || request.APIVersion != kubebindv1alpha2.GroupVersion.String() {
+			return nil, fmt.Errorf("the server's answer asks for something that this program does not know (%s)", request.APIVersion)
+		}
+		request.Namespace = out.namespace
+		out.requests = append(out.requests, request)
+	}
+	return out, nil
+}
+
+// conclude makes what the provider has agreed to at the provider, and then in the consumer; a dry run prints the latter.
+func (b *binder) conclude(ctx context.Context, c *contract) error {
+	if err := b.export(ctx, c); err != nil {
+		return err
+	}
+	if b.dry() {
+		return b.printBundle(c)
+	}
+	consumer, err := b.consumer()
+	if err != nil {
+		return err
+	}
+	if err := b.install(ctx, consumer, c); err != nil {
+		return err
+	}
+	bindings, err := b.createBindings(ctx, consumer, c)
+	if err != nil {
+		return err
+	}
+	b.say("Resources bound successfully!")
+	if b.format == "" {
+		for _, binding := range bindings.Items {
+			fmt.Fprintf(b.Out, "  - %s\n", binding.Name)
+		}
+		return nil
+	}
+	return b.print(b.Out, b.ErrOut, bindings, b.bindingTable())
+}
+
+func (b *binder) bindingTable() table {
+	return table{
+		columns: []string{"NAME", "PROVIDER", "READY", "AGE"},
+		row: func(item *unstructured.Unstructured) []string {
+			provider, _, _ := unstructured.NestedString(item.Object, "status", "providerPrettyName")
+			return []string{item.GetName(), orElse(provider, "<unknown>"), "True", age(item, b.Now())}
+		},
+	}
+}
+
+// export asks at the provider for what was agreed, and waits for the answer.
+func (b *binder) export(ctx context.Context, c *contract) error {
+	provider, err := c.provider(b.Version)
+	if err != nil {
+		return err
+	}
+	for i := range c.requests {
+		request := &c.requests[i]
+		have := request.DeepCopy()
+		have.Status = kubebindv1alpha2.APIServiceExportRequestStatus{}
+		if err := provider.Create(ctx, have); err != nil && !apierrors.IsAlreadyExists(err) {
+			return fmt.Errorf("asking the provider for the export: %w", err)
+		}
+		if err := b.await(ctx, "the provider's answer", func(ctx context.Context) (bool, string, error) {
+			return answered(ctx, provider, request)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answered looks at a request, or at the export that it has become: finished requests are deleted after a while.
+func answered(ctx context.Context, provider client.Client, request *kubebindv1alpha2.APIServiceExportRequest) (bool, string, error) {
+	have := &kubebindv1alpha2.APIServiceExportRequest{}
+	err := provider.Get(ctx, client.ObjectKeyFromObject(request), have)
+	if apierrors.IsNotFound(err) {
+		err = provider.Get(ctx, client.ObjectKeyFromObject(request), &kubebindv1alpha2.APIServiceExport{})
+		return err == nil, "it is not there", client.IgnoreNotFound(err)
+	}
+	if err != nil {
+		return false, "", err
+	}
+	switch have.Status.Phase {
+	case kubebindv1alpha2.PhaseSucceeded:
+		return true, "", nil
+	case kubebindv1alpha2.PhaseFailed:
+		return false, "", exit(ExitRefused, fmt.Errorf("the provider refuses the export: %s", have.Status.TerminalMessage), "")
+	}
+	message := "it has not looked at it yet"
+	if ready := kubebindv1alpha2.FindCondition(have.Status.Conditions, kubebindv1alpha2.ConditionReady); ready != nil {
+		message = ready.Message
+	}
+	return false, message, nil
+}
+
+// createBindings tells the konnector what to bind, and waits until it has.
+func (b *binder) createBindings(ctx context.Context, consumer client.Client, c *contract) (*kubebindv1alpha2.APIServiceBindingList, error) {
+	out := &kubebindv1alpha2.APIServiceBindingList{TypeMeta: typeMeta("APIServiceBindingList")}
+	for i, want := range c.bindings() {
+		want.Spec.PermissionClaims = b.refusals(&c.requests[i].Spec)
+		err := retryNoMatch(ctx, func() error { return consumer.Create(ctx, want.DeepCopy(), fieldOwner) })
+		verb := "Created"
+		if apierrors.IsAlreadyExists(err) {
+			verb, err = "Kept", sameBinding(ctx, consumer, want)
+		}
+		if err != nil {
+			return nil, err
+		}
+		b.say("✅ %s APIServiceBinding %s for %d resources", verb, want.Name, len(c.requests[i].Spec.Resources))
+		if err := b.await(ctx, "the konnector", func(ctx context.Context) (bool, string, error) { return ready(ctx, consumer, want) }); err != nil {
+			return nil, err
+		}
+		want.TypeMeta = typeMeta("APIServiceBinding")
+		out.Items = append(out.Items, *want)
+	}
+	b.say("Created %d APIServiceBinding(s):", len(out.Items))
+	return out, nil
+}
+
+func sameBinding(ctx context.Context, consumer client.Client, want *kubebindv1alpha2.APIServiceBinding) error {
+	have := &kubebindv1alpha2.APIServiceBinding{}
+	if err := consumer.Get(ctx, client.ObjectKeyFromObject(want), have); err != nil {
+		return fmt.Errorf("reading the APIServiceBinding %s: %w", want.Name, err)
+	}
+	if have.Spec.KubeconfigSecretRef != want.Spec.KubeconfigSecretRef {
+		return exit(ExitFailed, fmt.Errorf("there is an APIServiceBinding %s already, of another provider or by another Secret", want.Name),
+			"Choose another name with --name, or remove it: kubectl bind unbind %s", want.Name)
+	}
+	return nil
+}
+
+// ready looks at a binding, and says what it waits for.
+func ready(ctx context.Context, consumer client.Client, binding *kubebindv1alpha2.APIServiceBinding) (bool, string, error) {
+	if err := consumer.Get(ctx, client.ObjectKeyFromObject(binding), binding); err != nil {
+		return false, "", err
+	}
+	c := kubebindv1alpha2.FindCondition(binding.Status.Conditions, kubebindv1alpha2.ConditionReady)
+	if c == nil {
+		return false, "no konnector has looked at the binding yet", nil
+	}
+	return c.Status == metav1.ConditionTrue, c.Reason + ": " + c.Message, nil
+}
+
+// await looks until it is so. Who waits for too long learns what for.
+func (b *binder) await(ctx context.Context, what string, look func(context.Context) (bool, string, error)) error {
+	last := ""
+	stop := b.waiting()
+	defer stop()
+	err := wait.PollUntilContextCancel(ctx, poll, true, func(ctx context.Context) (bool, error) {
+		done, message, err := look(ctx)
+		last = orElse(message, last)
+		return done, err
+	})
+	if err != nil && ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return exit(ExitTimeout, fmt.Errorf("waiting for %s took longer than %s: %s", what, b.timeout, last), "What was made stays; the command can be run again. See also: kubectl bind status")
+	}
+	return err
+}
+
+// retryNoMatch waits for an API that is just being installed.
+func retryNoMatch(ctx context.Context, f func() error) error {
+	var last error
+	err := wait.PollUntilContextCancel(ctx, poll, true, func(context.Context) (bool, error) {
+		last = f()
+		return !meta.IsNoMatchError(last) && !apierrors.IsNotFound(last), nil
+	})
+	if err != nil {
+		return exit(ExitTimeout, fmt.Errorf("the konnector has not installed its APIs in time: %w", last), "Is a konnector running in your cluster? Without --skip-konnector it is deployed.")
+	}
+	return last
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/version"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+)
+
+// Options are what a program gives the commands. Zero fields have defaults.
+type Options struct {
+	// Version of the program. Default: v0.0.0.
+	Version string
+	// OpenBrowser shows a URL to whoever sits at the terminal. Default: what the system does with URLs.
+	OpenBrowser func(ctx context.Context, url string) error
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// cli is what all commands share.
+type cli struct {
+	Options
+	genericiooptions.IOStreams
+
+	kube       *genericclioptions.ConfigFlags
+	configFile string
+	serverURL  string
+	cluster    string
+	insecure   bool
+}
+
+// NewCommand returns kubectl bind, with everything below it.
+func NewCommand(streams genericiooptions.IOStreams, options Options) *cobra.Command {
+	if options.Version == "" {
+		options.Version = "v0.0.0"
+	}
+	if options.OpenBrowser == nil {
+		options.OpenBrowser = openBrowser
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	c := &cli{Options: options, IOStreams: streams, configFile: defaultConfigPath()}
+	root := c.bindCommand()
+	root.SilenceUsage, root.SilenceErrors = true, true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{code: ExitUsage, err: err} })
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.ErrOut)
+	c.addFlags(root.PersistentFlags())
+	root.AddCommand(
+		c.loginCommand(), c.logoutCommand(), c.templatesCommand(), c.collectionsCommand(),
+		c.identityCommand(), c.statusCommand(), c.unbindCommand(), c.versionCommand(),
+	)
+	return root
+}
+
+// addFlags adds the flags of kubectl, and those that say which kube-bind server is meant. kubectl's --server is the consumer's
+// API server, which a context names as well; here it is kube-bind's, as upstream has it.
+func (c *cli) addFlags(fs *pflag.FlagSet) {
+	c.kube = genericclioptions.NewConfigFlags(true)
+	c.kube.APIServer, c.kube.Insecure, c.kube.ClusterName = nil, nil, nil
+	c.kube.AddFlags(fs)
+	fs.StringVar(&c.configFile, "config-file", c.configFile, "File with the servers that you are signed in at.")
+	fs.StringVar(&c.serverURL, "server", "", "URL of the kube-bind server. Default: the one of the last login.")
+	fs.StringVar(&c.cluster, "cluster", "", "Logical cluster of the provider, where the server has several.")
+	fs.BoolVar(&c.insecure, "insecure-skip-tls-verify", false, "Do not check the certificate of the kube-bind server.")
+}
+
+// say writes a line about what is going on.
+func (c *cli) say(format string, args ...any) { fmt.Fprintf(c.ErrOut, format+"\n", args...) }
+
+// openBrowser has the system open a URL.
+func openBrowser(ctx context.Context, url string) error {
+	name, args := "xdg-open", []string{url}
+	switch runtime.GOOS {
+	case "darwin":
+		name = "open"
+	case "windows":
+		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", url}
+	}
+	if err := exec.CommandContext(ctx, name, args...).Run(); err != nil {
+		return fmt.Errorf("opening the browser: %w", err)
+	}
+	return nil
+}
+
+func (c *cli) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			info := version.Info{GitVersion: c.Version, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+			_, err := fmt.Fprintf(c.Out, "kubectl-bind %s (%s, %s)\n", info.GitVersion, info.GoVersion, info.Platform)
+			return err
+		},
+	}
+}

@@ -5,8 +5,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,16 +81,19 @@ func (c *cli) addFlags(fs *pflag.FlagSet) {
 // say writes a line about what is going on.
 func (c *cli) say(format string, args ...any) { fmt.Fprintf(c.ErrOut, format+"\n", args...) }
 
-// openBrowser has the system open a URL.
+// openBrowser has the system open a URL, or the program that BROWSER names.
 func openBrowser(ctx context.Context, url string) error {
-	name, args := "xdg-open", []string{url}
+	command := []string{"xdg-open"}
 	switch runtime.GOOS {
 	case "darwin":
-		name = "open"
+		command = []string{"open"}
 	case "windows":
-		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", url}
+		command = []string{"rundll32", "url.dll,FileProtocolHandler"}
 	}
-	if err := exec.CommandContext(ctx, name, args...).Run(); err != nil {
+	if named := strings.Fields(os.Getenv("BROWSER")); len(named) > 0 {
+		command = named
+	}
+	if err := exec.CommandContext(ctx, command[0], append(command[1:], url)...).Run(); err != nil {
 		return fmt.Errorf("opening the browser: %w", err)
 	}
 	return nil

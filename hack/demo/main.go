@@ -27,6 +27,8 @@ func run(ctx context.Context, args []string) error {
 	switch {
 	case len(args) == 2 && args[0] == "serve":
 		return serve(ctx, args[1])
+	case len(args) == 2 && args[0] == "browse":
+		return browse(ctx, args[1])
 	case len(args) == 0:
 		return demo(ctx, false)
 	case len(args) == 1 && args[0] == "--keep":

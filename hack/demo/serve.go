@@ -25,11 +25,12 @@ const (
 	providerKubeconfig = "provider.kubeconfig"
 	consumerKubeconfig = "consumer.kubeconfig"
 	pidFile            = "pid"
+	serverFile         = "server"
 )
 
 // serve runs the clusters until it is told to stop, or its parent ends without having said that they be kept.
 func serve(ctx context.Context, dir string) (err error) {
-	p, err := pair.Start(ctx, pair.Options{LogDir: filepath.Join(dir, "logs")})
+	p, err := pair.Start(ctx, pair.Options{LogDir: filepath.Join(dir, "logs"), FrontDoor: true})
 	if err != nil {
 		return err
 	}
@@ -37,6 +38,7 @@ func serve(ctx context.Context, dir string) (err error) {
 	for file, content := range map[string][]byte{
 		providerKubeconfig: p.Provider.Kubeconfig(),
 		consumerKubeconfig: p.Consumer.Kubeconfig(),
+		serverFile:         []byte(p.Door()),
 		pidFile:            []byte(strconv.Itoa(os.Getpid())),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, file), content, 0o600); err != nil {

@@ -23,12 +23,17 @@ type step struct {
 
 // walk does all steps, prints each, and fails at the first that fails or does not show what it should.
 func (w *world) walk(ctx context.Context) error {
+	server, err := w.server()
+	if err != nil {
+		return err
+	}
 	for i, s := range slices.Concat(providerSteps(), consumerSteps(), objectSteps()) {
 		say("%d. %s", i+1, s.say)
 		fmt.Println("   $ " + strings.ReplaceAll(s.command, "\n", "\n     "))
 		cmd := exec.CommandContext(ctx, "sh", "-ec", s.command)
 		cmd.Env = append(os.Environ(), "PATH="+w.bin+string(os.PathListSeparator)+os.Getenv("PATH"),
-			"PROVIDER="+w.file(providerKubeconfig), "CONSUMER="+w.file(consumerKubeconfig), "WORK="+w.dir)
+			"PROVIDER="+w.file(providerKubeconfig), "CONSUMER="+w.file(consumerKubeconfig),
+			"SERVER="+server, "HOME="+w.dir, "BROWSER="+w.self+" browse")
 		var printed bytes.Buffer
 		cmd.Stdout = io.MultiWriter(os.Stdout, &printed)
 		cmd.Stderr = cmd.Stdout
@@ -42,7 +47,7 @@ func (w *world) walk(ctx context.Context) error {
 	return nil
 }
 
-// providerSteps end with a kubeconfig for the consumer.
+// providerSteps end with something to bind.
 func providerSteps() []step {
 	return []step{
 		{
@@ -50,57 +55,31 @@ func providerSteps() []step {
 			command: `kubectl --kubeconfig=$PROVIDER apply -f deploy/examples/crd-cowboys.yaml -f deploy/examples/template-cowboys.yaml`,
 			show:    "cowboys",
 		},
-		{
-			say: "The consumer is told apart by the UID of its kube-system namespace. Somebody whom the provider trusts asks for a binding.",
-			command: `IDENTITY=$(kubectl --kubeconfig=$CONSUMER get namespace kube-system -o jsonpath={.metadata.uid})
-kubectl --kubeconfig=$PROVIDER apply -f - <<END
-apiVersion: kube-bind.io/v1alpha2
-kind: BindableResourcesRequest
-metadata:
-  name: cowboys
-  namespace: default
-spec:
-  author: demo
-  templateRef:
-    name: cowboys
-  clusterIdentity:
-    identity: $IDENTITY
-END
-kubectl --kubeconfig=$PROVIDER wait bindableresourcesrequest/cowboys --for=jsonpath={.status.phase}=Succeeded --timeout=60s`,
-			show: "condition met",
-		},
-		{
-			say: "The answer is a place at the provider, with a kubeconfig for just that place.",
-			command: `PLACE=$(kubectl --kubeconfig=$PROVIDER get bindableresourcesrequest/cowboys -o jsonpath={.status.namespace})
-kubectl --kubeconfig=$PROVIDER --namespace=$PLACE get secret kubeconfig -o go-template='{{.data.kubeconfig | base64decode}}' > $WORK/cowboys.kubeconfig
-kubectl --kubeconfig=$PROVIDER --namespace=$PLACE wait apiserviceexport/cowboys --for=create --timeout=60s
-kubectl --kubeconfig=$PROVIDER --namespace=$PLACE get apiserviceexports,boundschemas`,
-			show: "cowboys.wildwest.dev",
-		},
 	}
 }
 
-// consumerSteps begin with that kubeconfig and end with the API.
+// consumerSteps begin at the front door and end with the API.
 func consumerSteps() []step {
 	return []step{
 		{
-			say: "The consumer's admin saves the kubeconfig and binds.",
-			command: `kubectl --kubeconfig=$CONSUMER create namespace kube-bind
-kubectl --kubeconfig=$CONSUMER --namespace=kube-bind create secret generic cowboys --from-file=kubeconfig=$WORK/cowboys.kubeconfig
-kubectl --kubeconfig=$CONSUMER apply -f - <<END
-apiVersion: kube-bind.io/v1alpha2
-kind: APIServiceBinding
-metadata:
-  name: cowboys
-spec:
-  kubeconfigSecretRef:
-    namespace: kube-bind
-    name: cowboys
-    key: kubeconfig
-END
-kubectl --kubeconfig=$CONSUMER wait apiservicebinding/cowboys --for=jsonpath='{.status.conditions[?(@.type=="Ready")].status}'=True --timeout=60s
-kubectl --kubeconfig=$CONSUMER get apiservicebindings`,
-			show: "BigCorp.com",
+			say:     "Somebody at the consumer signs in at the provider's front door. The demo's browser fills in the form, as alice.",
+			command: `kubectl bind login $SERVER`,
+			show:    "Successfully authenticated",
+		},
+		{
+			say:     "What is there?",
+			command: `kubectl bind templates -o wide`,
+			show:    "cowboys.wildwest.dev",
+		},
+		{
+			say:     "Bind it. --yes agrees to what is asked for, --skip-konnector says that a konnector runs already.",
+			command: `kubectl bind --kubeconfig=$CONSUMER --template cowboys --yes --skip-konnector`,
+			show:    "Resources bound successfully!",
+		},
+		{
+			say:     "How is it?",
+			command: `kubectl bind status --kubeconfig=$CONSUMER --exit-code`,
+			show:    "BigCorp.com",
 		},
 	}
 }
@@ -123,14 +102,14 @@ END`,
 		},
 		{
 			say: "It appears at the provider, in a namespace of this consumer's own.",
-			command: `PLACE=$(kubectl --kubeconfig=$PROVIDER get bindableresourcesrequest/cowboys -o jsonpath={.status.namespace})
+			command: `PLACE=$(kubectl --kubeconfig=$PROVIDER get clusterbindings --all-namespaces -o jsonpath='{.items[0].metadata.namespace}')
 kubectl --kubeconfig=$PROVIDER --namespace=$PLACE-default wait cowboy/billy-the-kid --for=create --timeout=60s
 kubectl --kubeconfig=$PROVIDER --namespace=$PLACE-default get cowboy billy-the-kid -o jsonpath='{.spec.intent}{"\n"}'`,
 			show: "Ride the range and protect the cattle",
 		},
 		{
 			say: "The provider's service says what came of it.",
-			command: `PLACE=$(kubectl --kubeconfig=$PROVIDER get bindableresourcesrequest/cowboys -o jsonpath={.status.namespace})
+			command: `PLACE=$(kubectl --kubeconfig=$PROVIDER get clusterbindings --all-namespaces -o jsonpath='{.items[0].metadata.namespace}')
 kubectl --kubeconfig=$PROVIDER --namespace=$PLACE-default patch cowboy billy-the-kid --subresource=status --type=merge -p '{"status":{"result":"The cattle are safe"}}'`,
 			show: "patched",
 		},

@@ -22,6 +22,7 @@ const stopTimeout = 30 * time.Second
 // world is the child process with both clusters.
 type world struct {
 	dir    string
+	self   string
 	bin    string
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
@@ -38,7 +39,7 @@ func startWorld(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{dir: dir, bin: filepath.Dir(self), exited: make(chan error, 1)}
+	w := &world{dir: dir, self: self, bin: filepath.Dir(self), exited: make(chan error, 1)}
 	log, err := os.Create(filepath.Join(dir, "serve.log"))
 	if err != nil {
 		return nil, err
@@ -104,14 +105,21 @@ func (w *world) leave() error {
   export PATH=%s:$PATH
   export PROVIDER=%s
   export CONSUMER=%s
-  kubectl --kubeconfig=$CONSUMER get apiservicebindings
+  export SERVER=$(cat %s)
+  kubectl bind status --kubeconfig=$CONSUMER
   kubectl --kubeconfig=$PROVIDER get apiserviceexports --all-namespaces
 
 Logs are in %s. To end it:
 
   kill $(cat %s) && rm -r %s`,
-		w.bin, w.file(providerKubeconfig), w.file(consumerKubeconfig), w.file("logs"), w.file(pidFile), w.dir)
+		w.bin, w.file(providerKubeconfig), w.file(consumerKubeconfig), w.file(serverFile), w.file("logs"), w.file(pidFile), w.dir)
 	return nil
+}
+
+// server is the URL of the provider's front door.
+func (w *world) server() (string, error) {
+	raw, err := os.ReadFile(w.file(serverFile))
+	return string(raw), err
 }
 
 func (w *world) file(name string) string { return filepath.Join(w.dir, name) }

@@ -6,15 +6,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,6 +35,8 @@ type Options struct {
 	BackendArgs, KonnectorArgs []string
 	// ConsumerAPIServerArgs and ProviderAPIServerArgs are added to those of the API servers.
 	ConsumerAPIServerArgs, ProviderAPIServerArgs []string
+	// FrontDoor has the backend serve HTTP, with the embedded OpenID provider, at Door.
+	FrontDoor bool
 	// Bin is a folder with the shipped binaries, such as that of another pair. Default: they are built.
 	Bin string
 }
@@ -49,6 +56,7 @@ type Pair struct {
 	bin       string
 	backend   *controlplane.Process
 	konnector *controlplane.Process
+	door      string
 	neighbour bool // the provider is another pair's
 }
 
@@ -79,6 +87,28 @@ func (p *Pair) AwaitAPIs(ctx context.Context) error {
 	}
 	if err := retryNoMatch(ctx, func() error { return p.Consumer.Client.List(ctx, &kubebindv1alpha2.APIServiceBindingList{}) }); err != nil {
 		return fmt.Errorf("waiting for the konnector's API: %w\n%s", err, p.konnector.LogTail(5))
+	}
+	if p.options.FrontDoor {
+		return p.awaitDoor(ctx)
+	}
+	return nil
+}
+
+// awaitDoor waits until the front door is open.
+func (p *Pair) awaitDoor(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.Door()+"/healthz", nil)
+	if err != nil {
+		return fmt.Errorf("waiting for the front door: %w", err)
+	}
+	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false, nil //nolint:nilerr // it is not open yet
+		}
+		return response.StatusCode == http.StatusOK, response.Body.Close()
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for the front door: %w\n%s", err, p.backend.LogTail(5))
 	}
 	return nil
 }
@@ -169,16 +199,39 @@ func (p *Pair) LogDir() string { return p.options.LogDir }
 
 // StartBackend starts the backend with further arguments.
 func (p *Pair) StartBackend(args ...string) (err error) {
+	front := []string{"--frontend-disabled"}
+	if p.options.FrontDoor {
+		if front, err = p.frontDoor(); err != nil {
+			return err
+		}
+	}
 	p.backend, err = p.command("kube-bind-backend", append([]string{
 		"--kubeconfig", p.Provider.KubeconfigFile(),
-		"--frontend-disabled",
 		"--namespace-prefix", "kube-bind-",
 		"--pretty-name", "BigCorp.com",
 		"--health-address", "0",
 		"--lease-namespace", "default",
-	}, append(p.options.BackendArgs, args...)...))
+	}, slices.Concat(front, p.options.BackendArgs, args)...))
 	return err
 }
+
+// frontDoor are the backend's arguments for a front door, which stays where it is when the backend is started anew.
+func (p *Pair) frontDoor() ([]string, error) {
+	if p.door == "" {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("finding a port for the front door: %w", err)
+		}
+		p.door = listener.Addr().String()
+		if err := listener.Close(); err != nil {
+			return nil, fmt.Errorf("finding a port for the front door: %w", err)
+		}
+	}
+	return []string{"--listen-address", p.door, "--oidc-type", "embedded", "--oidc-callback-url", p.Door() + "/api/callback"}, nil
+}
+
+// Door is the URL of the front door.
+func (p *Pair) Door() string { return "http://" + p.door }
 
 // StartKonnector starts the konnector with further arguments.
 func (p *Pair) StartKonnector(args ...string) (err error) {

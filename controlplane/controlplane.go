@@ -92,7 +92,7 @@ func prepare(o Options) (*ControlPlane, error) {
 	return &ControlPlane{
 		name:          o.Name,
 		apiServerArgs: o.APIServerArgs,
-		freePort:      freePort,
+		freePort:      FreePort,
 		fleet:         &fleet{guard: g, binDir: o.BinDir, dir: dir, logDir: o.LogDir, processes: map[string]*Process{}},
 	}, nil
 }

@@ -15,11 +15,11 @@ const (
 	lastPort  = 29999
 )
 
-// portTaken is what is in the log of a server whose port was taken between freePort and its start.
+// portTaken is what is in the log of a server whose port was taken between FreePort and its start.
 const portTaken = "address already in use"
 
-// freePort finds a loopback port that nobody listens on at the moment. It does not reserve it.
-func freePort() (int, error) {
+// FreePort finds a loopback port that nobody listens on at the moment. It does not reserve it.
+func FreePort() (int, error) {
 	const attempts = 100
 	var last error
 	for range attempts {

@@ -95,7 +95,7 @@ func TestStartKeepsForeignFiles(t *testing.T) {
 
 // TestStartOnAnotherPort takes the port between its choice and the start of the API server.
 func TestStartOnAnotherPort(t *testing.T) {
-	taken, err := freePort()
+	taken, err := FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestStartOnAnotherPort(t *testing.T) {
 		if choices++; choices == 1 {
 			return taken, nil
 		}
-		return freePort()
+		return FreePort()
 	}
 	if err := c.start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestStartOnAnotherPort(t *testing.T) {
 
 func TestFreePortIsNotEphemeral(t *testing.T) {
 	for range 100 {
-		port, err := freePort()
+		port, err := FreePort()
 		if err != nil {
 			t.Fatal(err)
 		}

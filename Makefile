@@ -78,7 +78,7 @@ lint: $(GOLANGCI_LINT) ## Run go vet and golangci-lint on every module with code
 tools: bin/etcd bin/kube-apiserver bin/kube-controller-manager bin/kubectl ## Build etcd, kube-apiserver, kube-controller-manager and kubectl.
 
 .PHONY: tools-test
-tools-test: tools bin/dex ## Build what only tests need besides: Dex.
+tools-test: tools bin/kube-scheduler bin/kwok bin/dex ## Build what only tests need besides: kube-scheduler, kwok and Dex.
 
 .PHONY: tools-kcp
 tools-kcp: bin/kcp ## Build kcp.
@@ -99,9 +99,19 @@ bin/kube-controller-manager: hack/tools/kube/go.mod
 	@go build -C hack/tools/kube -ldflags "$(KUBE_LDFLAGS)" -o $(BIN)/kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager
 	@touch $@
 
+bin/kube-scheduler: hack/tools/kube/go.mod
+	@echo "building $@: takes about 20 s the first time"
+	@go build -C hack/tools/kube -ldflags "$(KUBE_LDFLAGS)" -o $(BIN)/kube-scheduler k8s.io/kubernetes/cmd/kube-scheduler
+	@touch $@
+
 bin/kubectl: hack/tools/kube/go.mod
 	@echo "building $@: takes about 1 min the first time"
 	@go build -C hack/tools/kube -ldflags "$(KUBE_LDFLAGS)" -o $(BIN)/kubectl k8s.io/kubernetes/cmd/kubectl
+	@touch $@
+
+bin/kwok: hack/tools/kwok/go.mod
+	@echo "building $@: takes 2 to 5 min the first time"
+	@go build -C hack/tools/kwok -o $(BIN)/kwok sigs.k8s.io/kwok/cmd/kwok
 	@touch $@
 
 # Dex cannot be built without its SQLite, and so needs a C compiler; nothing here uses it, so that it may be slow.

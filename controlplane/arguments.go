@@ -18,12 +18,15 @@ const (
 	servingKey     = "apiserver.key"
 	tokenKey       = "serviceaccounts.key"
 	kubeconfigFile = "admin.kubeconfig"
+	stagesFile     = "stages.yaml"
 )
 
 const (
 	etcdName              = "etcd"
 	apiServerName         = "kube-apiserver"
 	controllerManagerName = "kube-controller-manager"
+	schedulerName         = "kube-scheduler"
+	kwokName              = "kwok"
 )
 
 // etcdQuota bounds etcd's database: enough for a hundred thousand small objects, too little to fill a disk unseen.
@@ -67,22 +70,46 @@ func apiServerArgs(port int, extra []string) []string {
 	}, extra...)
 }
 
-// controllerManagerArgs start only those controllers that make an API server behave like a cluster's without nodes.
-func controllerManagerArgs() []string {
-	return []string{
-		"--kubeconfig=" + kubeconfigFile,
-		"--controllers=" + strings.Join([]string{
-			"namespace-controller",
-			"garbage-collector-controller",
-			"serviceaccount-controller",
-			"serviceaccount-token-controller",
-			"clusterrole-aggregation-controller",
-		}, ","),
+// controllerManagerArgs start only those controllers that make an API server behave like a cluster's without nodes, and
+// with workloads those that make Pods of Deployments.
+func controllerManagerArgs(workloads bool) []string {
+	controllers := []string{
+		"namespace-controller",
+		"garbage-collector-controller",
+		"serviceaccount-controller",
+		"serviceaccount-token-controller",
+		"clusterrole-aggregation-controller",
+	}
+	if workloads {
+		controllers = append(controllers, "deployment-controller", "replicaset-controller")
+	}
+	return append([]string{
+		"--controllers=" + strings.Join(controllers, ","),
 		"--service-account-private-key-file=" + tokenKey,
 		"--root-ca-file=" + caFile,
+	}, clientArgs()...)
+}
+
+func schedulerArgs() []string { return clientArgs() }
+
+// clientArgs are those of a program of Kubernetes that is alone of its kind, serves nothing, and has work to do.
+func clientArgs() []string {
+	return []string{
+		"--kubeconfig=" + kubeconfigFile,
 		"--leader-elect=false",
 		"--secure-port=0",
 		"--kube-api-qps=500",
 		"--kube-api-burst=1000",
+	}
+}
+
+// kwokArgs make kwok play all nodes, without leases, as nobody looks at them.
+func kwokArgs() []string {
+	return []string{
+		"--kubeconfig=" + kubeconfigFile,
+		"--config=" + stagesFile,
+		"--manage-all-nodes=true",
+		"--node-lease-duration-seconds=0",
+		"--cidr=10.1.0.0/16",
 	}
 }

@@ -26,7 +26,8 @@ const (
 type Options struct {
 	// Name is what kubeconfigs and errors call it. Default: "controlplane".
 	Name string
-	// BinDir is the folder of etcd, kube-apiserver and kube-controller-manager. Default: see the function BinDir.
+	// BinDir is the folder of etcd, kube-apiserver and kube-controller-manager, and of kube-scheduler and kwok with
+	// Workloads. Default: see the function BinDir.
 	BinDir string
 	// Dir is the folder for all files of the control plane. It must be empty or not exist, and it is removed at the
 	// end. Default: a new temporary folder.
@@ -37,12 +38,17 @@ type Options struct {
 	// APIServerArgs are added to the arguments of kube-apiserver, and win over the same arguments of this package.
 	// Relative paths in them are relative to Dir.
 	APIServerArgs []string
+	// Workloads makes Deployments come true, as far as the API shows: they get ReplicaSets and Pods, which are scheduled
+	// to a node that kwok pretends to be, and are running and ready at once. No container runs. Default: Deployments
+	// stay as they are, and there is no node.
+	Workloads bool
 }
 
 // ControlPlane is a running Kubernetes control plane.
 type ControlPlane struct {
 	name          string
 	apiServerArgs []string
+	workloads     bool
 	freePort      func() (int, error)
 	fleet         *fleet
 
@@ -52,8 +58,8 @@ type ControlPlane struct {
 	port       int
 }
 
-// Start starts a control plane and waits until it is ready: the API server says so, and the default namespace has its
-// default ServiceAccount, which a controller makes. ctx bounds the start only. An error shows the end of the log if a
+// Start starts a control plane and waits until it is ready: the API server says so, the default namespace has its
+// default ServiceAccount, which a controller makes, and with Workloads the node is ready. ctx bounds the start only. An error shows the end of the log if a
 // process has died, and leaves nothing behind.
 func Start(ctx context.Context, o Options) (*ControlPlane, error) {
 	c, err := prepare(o)
@@ -92,6 +98,7 @@ func prepare(o Options) (*ControlPlane, error) {
 	return &ControlPlane{
 		name:          o.Name,
 		apiServerArgs: o.APIServerArgs,
+		workloads:     o.Workloads,
 		freePort:      FreePort,
 		fleet:         &fleet{guard: g, binDir: o.BinDir, dir: dir, logDir: o.LogDir, processes: map[string]*Process{}},
 	}, nil
@@ -164,10 +171,23 @@ func (c *ControlPlane) startOnFreePort(ctx context.Context) error {
 	if err := c.waitFor(ctx, "/readyz"); err != nil {
 		return err
 	}
-	if err := c.fleet.launch(controllerManagerName, controllerManagerArgs()); err != nil {
+	return c.startControllers(ctx)
+}
+
+// startControllers starts all that works on what is in the API server, at the same time.
+func (c *ControlPlane) startControllers(ctx context.Context) error {
+	if err := c.fleet.launch(controllerManagerName, controllerManagerArgs(c.workloads)); err != nil {
 		return err
 	}
-	return c.waitFor(ctx, "/api/v1/namespaces/default/serviceaccounts/default")
+	if c.workloads {
+		if err := c.startWorkloads(ctx); err != nil {
+			return err
+		}
+	}
+	if err := c.waitFor(ctx, "/api/v1/namespaces/default/serviceaccounts/default"); err != nil || !c.workloads {
+		return err
+	}
+	return c.waitForNode(ctx)
 }
 
 // writeCertificates makes the keys of this control plane and writes what the processes need of them.

@@ -8,6 +8,7 @@
 // a watchdog (guard.go), which kills the processes and removes the folder once its pipe to the program breaks.
 //
 // It is not a cluster: there are no nodes, no scheduler, no kubelet and no workload controllers, and its data is not
-// kept safe (etcd runs without fsync). It knows nothing of kube-bind and imports nothing of it. The binaries are
+// kept safe (etcd runs without fsync). With Options.Workloads there are a scheduler, the controllers of Deployments and
+// a node, but nothing runs on it: it is only said to, by kwok (stages.yaml). It knows nothing of kube-bind and imports nothing of it. The binaries are
 // built by `make tools`; this package neither builds nor downloads any.
 package controlplane

@@ -23,7 +23,7 @@ export KUBE_BIND_BIN := $(BIN)
 help: ## Show this help.
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: tools build ## Bind an API between two control planes and sync an object both ways. KEEP=1 leaves them running.
@@ -79,6 +79,10 @@ tools: bin/etcd bin/kube-apiserver bin/kube-controller-manager bin/kubectl ## Bu
 
 .PHONY: tools-test
 tools-test: tools bin/kube-scheduler bin/kwok bin/dex ## Build what only tests need besides: kube-scheduler, kwok and Dex.
+
+.PHONY: system-packages
+system-packages: ## Install what tests need of the system, with Debian's packages: chromium, redis-server and a C compiler.
+	@hack/system-packages.sh
 
 .PHONY: tools-kcp
 tools-kcp: bin/kcp ## Build kcp.

@@ -84,6 +84,7 @@ func TestTwoControlPlanes(t *testing.T) {
 	t.Logf("two control planes were ready after %s", time.Since(begin).Round(time.Millisecond))
 
 	one, two := planes[0], planes[1]
+	checkPrograms(t, one, etcdName, apiServerName, controllerManagerName)
 	t.Run("they are not the same", func(t *testing.T) { testApart(t, one, two) })
 	t.Run("users are bound by RBAC", func(t *testing.T) { testUser(t, one) })
 	t.Run("namespaces are deleted", func(t *testing.T) { testNamespaceDeletion(t, one) })

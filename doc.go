@@ -53,7 +53,7 @@
 //	hack/demo                what `make demo` shows
 //	test/browser             a browser without JavaScript, to sign in with
 //	test/pair                a provider and a consumer, with the shipped programs
-//	test/idp                 an OpenID provider that is not ours, and a user who signs in at it
+//	test/idp                 an OpenID provider that is not ours, with users of several groups
 //	test/...                 end-to-end tests, benchmark, and the test of the rule about imports
 //
 // # Two walks

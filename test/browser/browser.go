@@ -10,13 +10,22 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
-
-	"golang.org/x/net/html"
 )
 
-// maxForms is how many forms somebody fills in to sign in.
-const maxForms = 4
+const (
+	// maxForms is how many forms somebody sends to sign in.
+	maxForms = 4
+	// maxRedirects is how many redirects may follow each other.
+	maxRedirects = 10
+	maxPage      = 1 << 20
+	// maxText is how much of a page an error shows.
+	maxText = 300
+)
+
+// ErrRefused is in the error of SignIn when a password has been sent, and is asked for again.
+var ErrRefused = errors.New("the password was refused")
 
 // Browser keeps cookies as a browser does.
 type Browser struct {
@@ -37,99 +46,76 @@ type arrivedError struct{ at *url.URL }
 
 func (e *arrivedError) Error() string { return "arrived" }
 
-// SignIn opens an address and fills in every form with a password until it is sent to an address that starts with until. That
-// one is not opened: it is returned. An error has the last page's text.
+// SignIn opens an address, fills in the form that asks for a password, and sends the first form of any other page as it
+// is, by its first button, until it is sent to an address that starts with until. That one is not opened: it is returned.
+// An error has the last page's text.
 func (b *Browser) SignIn(ctx context.Context, address, until, name, password string) (*url.URL, error) {
+	at, err := b.signIn(ctx, address, until, name, password)
+	if err != nil {
+		return nil, fmt.Errorf("signing in %s: %w", name, err)
+	}
+	return at, nil
+}
+
+func (b *Browser) signIn(ctx context.Context, address, until, name, password string) (*url.URL, error) {
 	walker := *b.Client
 	walker.CheckRedirect = func(r *http.Request, via []*http.Request) error {
 		if strings.HasPrefix(r.URL.String(), until) {
 			return &arrivedError{at: r.URL}
 		}
-		if len(via) > 10 {
+		if len(via) > maxRedirects {
 			return errors.New("it goes round in circles")
 		}
 		return nil
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", address, err)
+		return nil, err
 	}
-	for range maxForms {
+	sent := false // the password
+	for range maxForms + 1 {
 		response, err := walker.Do(request)
 		if arrived, ok := errors.AsType[*arrivedError](err); ok {
 			return arrived.at, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("signing in: %w", err)
-		}
-		if request, err = b.fillIn(ctx, response, name, password); err != nil {
 			return nil, err
 		}
+		f, err := choose(response, sent)
+		if err != nil {
+			return nil, err
+		}
+		if f.passwordField != "" {
+			f.fill(name, password)
+			sent = true
+		}
+		if request, err = f.submit(ctx); err != nil {
+			return nil, fmt.Errorf("sending a form: %w", err)
+		}
 	}
-	return nil, errors.New("signing in: there are forms without end")
+	return nil, errors.New("there are forms without end")
 }
 
-// fillIn returns the request that a page's form makes.
-func (b *Browser) fillIn(ctx context.Context, response *http.Response, name, password string) (*http.Request, error) {
+// choose reads a page, and returns the form on it that leads on.
+func choose(response *http.Response, passwordSent bool) (*form, error) {
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxPage))
 	if err != nil {
 		return nil, fmt.Errorf("reading a page: %w", err)
 	}
-	page, err := html.Parse(strings.NewReader(string(body)))
+	forms, text, err := parsePage(response.Request.URL, content)
 	if err != nil {
 		return nil, fmt.Errorf("reading a page: %w", err)
 	}
-	form := find(page, "form")
-	if form == nil || response.StatusCode >= http.StatusBadRequest {
-		return nil, fmt.Errorf("%s answers with %s and no form: %s", response.Request.URL.Path, response.Status, body)
+	text = text[:min(len(text), maxText)]
+	i := slices.IndexFunc(forms, func(f *form) bool { return f.passwordField != "" })
+	switch {
+	case i >= 0 && passwordSent:
+		return nil, fmt.Errorf("%w: %s", ErrRefused, text)
+	case response.StatusCode >= http.StatusBadRequest:
+		return nil, fmt.Errorf("%s answered %s: %s", response.Request.URL.Path, response.Status, text)
+	case len(forms) == 0:
+		return nil, fmt.Errorf("%s has no form: %s", response.Request.URL.Path, text)
 	}
-	fields := url.Values{}
-	collect(form, func(input *html.Node) {
-		switch kind := attribute(input, "type"); kind {
-		case "hidden":
-			fields.Set(attribute(input, "name"), attribute(input, "value"))
-		case "password":
-			fields.Set(attribute(input, "name"), password)
-		case "text", "email", "":
-			fields.Set(attribute(input, "name"), name)
-		}
-	})
-	target, err := response.Request.URL.Parse(attribute(form, "action"))
-	if err != nil {
-		return nil, fmt.Errorf("reading a form: %w", err)
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), strings.NewReader(fields.Encode()))
-	if err != nil {
-		return nil, fmt.Errorf("sending a form: %w", err)
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return request, nil
-}
-
-// find returns the first element of that name.
-func find(n *html.Node, name string) *html.Node {
-	for child := range n.Descendants() {
-		if child.Type == html.ElementNode && child.Data == name {
-			return child
-		}
-	}
-	return nil
-}
-
-func collect(form *html.Node, input func(*html.Node)) {
-	for child := range form.Descendants() {
-		if child.Type == html.ElementNode && child.Data == "input" {
-			input(child)
-		}
-	}
-}
-
-func attribute(n *html.Node, name string) string {
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return a.Val
-		}
-	}
-	return ""
+	return forms[max(i, 0)], nil
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package idp
+package browser
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -102,11 +104,26 @@ func (f *form) addButton(node *html.Node) {
 }
 
 // fill puts in who signs in. A page may ask for the password alone, once it knows the name.
-func (f *form) fill(user User) {
+func (f *form) fill(name, password string) {
 	if f.nameField != "" {
-		f.values.Set(f.nameField, user.Name)
+		f.values.Set(f.nameField, name)
 	}
-	f.values.Set(f.passwordField, user.Password)
+	f.values.Set(f.passwordField, password)
+}
+
+// submit makes the request that sends the form.
+func (f *form) submit(ctx context.Context) (*http.Request, error) {
+	if f.method != http.MethodPost {
+		target := *f.action
+		target.RawQuery = f.values.Encode()
+		return http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.action.String(), strings.NewReader(f.values.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return request, nil
 }
 
 func attribute(node *html.Node, key string) string {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package idp
+package browser
 
 import (
 	"context"
@@ -14,6 +14,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 )
+
+func newBrowser(t *testing.T, server *httptest.Server) *Browser {
+	t.Helper()
+	b, err := New(server.Client().Transport)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
 
 // TestSignInAtTheClient begins at the client, which has a cookie of its own, and whose provider asks for name and
 // password on two pages.
@@ -43,17 +52,17 @@ func TestSignInAtTheClient(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	client := server.Client()
 
-	response, err := SignIn(t.Context(), client, server.URL+"/login", User{Name: "alice", Password: "open sesame"})
+	b := newBrowser(t, server)
+	at, err := b.SignIn(t.Context(), server.URL+"/login", server.URL+"/callback", "alice", "open sesame")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if location, err := response.Location(); err != nil || location.RequestURI() != "/callback?code=x" {
-		t.Errorf("the sign-in ended at %s (%v)", location, err)
+	if at.RequestURI() != "/callback?code=x" {
+		t.Errorf("the sign-in ended at %s", at)
 	}
-	if client.Jar != nil || client.CheckRedirect != nil {
-		t.Error("the caller's HTTP client has changed")
+	if b.CheckRedirect != nil {
+		t.Error("the browser follows other redirects than before")
 	}
 }
 
@@ -67,7 +76,7 @@ func TestSignInFails(t *testing.T) {
 				w.WriteHeader(http.StatusBadRequest)
 				fmt.Fprint(w, "<h1>Bad\n Request</h1><style>h1 {}</style><script>1</script>")
 			},
-			"/page answered 400: Bad Request",
+			"/page answered 400 Bad Request: Bad Request",
 		},
 		"page without a form": {
 			func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<p>Try another browser.</p>") },
@@ -75,7 +84,11 @@ func TestSignInFails(t *testing.T) {
 		},
 		"circle": {
 			func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/page", http.StatusFound) },
-			"not done after 20 requests",
+			"round in circles",
+		},
+		"forms without end": {
+			func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<form></form>") },
+			"forms without end",
 		},
 		"password asked again": {
 			func(w http.ResponseWriter, _ *http.Request) {
@@ -87,7 +100,7 @@ func TestSignInFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(c.page))
 			defer server.Close()
-			_, err := SignIn(t.Context(), server.Client(), server.URL+"/page", User{Name: "alice"})
+			_, err := newBrowser(t, server).SignIn(t.Context(), server.URL+"/page", "http://elsewhere/", "alice", "guessed")
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "signing in alice") {
 				t.Errorf("SignIn returned %v, want an error about alice with %q", err, c.want)
 			}
@@ -98,7 +111,11 @@ func TestSignInFails(t *testing.T) {
 func TestSignInEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := SignIn(ctx, &http.Client{}, "http://127.0.0.1:1/", User{}); !errors.Is(err, context.Canceled) {
+	b, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.SignIn(ctx, "http://127.0.0.1:1/", "http://elsewhere/", "alice", "secret"); !errors.Is(err, context.Canceled) {
 		t.Errorf("SignIn returned %v, want %v", err, context.Canceled)
 	}
 }
@@ -155,7 +172,7 @@ func TestForms(t *testing.T) {
 			var got []sent
 			for _, f := range forms {
 				if f.passwordField != "" {
-					f.fill(User{Name: "alice", Password: "secret"})
+					f.fill("alice", "secret")
 				}
 				got = append(got, sent{f.action.String(), f.method, f.values})
 			}

@@ -5,6 +5,7 @@ package pair
 import (
 	"context"
 	"errors"
+	"kube-bind.io/kube-bind/controlplane"
 	"path/filepath"
 )
 
@@ -14,7 +15,7 @@ func (p *Pair) Neighbour(ctx context.Context, name string) (*Pair, error) {
 	n := &Pair{options: p.options, bin: p.bin, neighbour: true}
 	n.options.LogDir, n.options.Bin = filepath.Join(p.options.LogDir, name), p.bin
 	var err error
-	if n.Consumer, err = startSide(ctx, name, n.options.LogDir, nil); err != nil {
+	if n.Consumer, err = startSide(ctx, controlplane.Options{Name: name, LogDir: n.options.LogDir}); err != nil {
 		return nil, err
 	}
 	n.Provider = p.Provider

@@ -37,6 +37,8 @@ type Options struct {
 	ConsumerAPIServerArgs, ProviderAPIServerArgs []string
 	// FrontDoor has the backend serve HTTP, with the embedded OpenID provider, at Door.
 	FrontDoor bool
+	// Workloads makes Deployments come true in the consumer: see controlplane.Options.
+	Workloads bool
 	// Bin is a folder with the shipped binaries, such as that of another pair. Default: they are built.
 	Bin string
 }
@@ -82,11 +84,19 @@ func Start(ctx context.Context, o Options) (_ *Pair, err error) {
 
 // AwaitAPIs waits until both sides serve the kinds that backend and konnector install.
 func (p *Pair) AwaitAPIs(ctx context.Context) error {
-	if err := retryNoMatch(ctx, func() error { return p.Provider.Client.List(ctx, &kubebindv1alpha2.APIServiceExportTemplateList{}) }); err != nil {
-		return fmt.Errorf("waiting for the backend's API: %w\n%s", err, p.backend.LogTail(5))
+	if err := p.AwaitBackend(ctx); err != nil {
+		return err
 	}
 	if err := retryNoMatch(ctx, func() error { return p.Consumer.Client.List(ctx, &kubebindv1alpha2.APIServiceBindingList{}) }); err != nil {
 		return fmt.Errorf("waiting for the konnector's API: %w\n%s", err, p.konnector.LogTail(5))
+	}
+	return nil
+}
+
+// AwaitBackend waits until the provider serves the kinds that the backend installs, and the front door is open, if there is one.
+func (p *Pair) AwaitBackend(ctx context.Context) error {
+	if err := retryNoMatch(ctx, func() error { return p.Provider.Client.List(ctx, &kubebindv1alpha2.APIServiceExportTemplateList{}) }); err != nil {
+		return fmt.Errorf("waiting for the backend's API: %w\n%s", err, p.backend.LogTail(5))
 	}
 	if p.options.FrontDoor {
 		return p.awaitDoor(ctx)
@@ -135,7 +145,9 @@ func StartControlPlanes(ctx context.Context, o Options) (*Pair, error) {
 	for name, side := range sides {
 		go func() {
 			var err error
-			*side, err = startSide(ctx, name, filepath.Join(p.options.LogDir, name), args[name])
+			*side, err = startSide(ctx, controlplane.Options{
+				Name: name, LogDir: filepath.Join(p.options.LogDir, name), APIServerArgs: args[name], Workloads: o.Workloads && name == "consumer",
+			})
 			failed <- err
 		}()
 	}
@@ -145,8 +157,8 @@ func StartControlPlanes(ctx context.Context, o Options) (*Pair, error) {
 	return p, nil
 }
 
-func startSide(ctx context.Context, name, logDir string, args []string) (*Side, error) {
-	cp, err := controlplane.Start(ctx, controlplane.Options{Name: name, LogDir: logDir, APIServerArgs: args})
+func startSide(ctx context.Context, o controlplane.Options) (*Side, error) {
+	cp, err := controlplane.Start(ctx, o)
 	if err != nil {
 		return nil, err
 	}

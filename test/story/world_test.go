@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package story
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/utils/ptr"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/deploy/konnector"
+	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/pair"
+)
+
+// limit is how long a command may take.
+const limit = 3 * time.Minute
+
+// world is a pair with an open front door, and somebody at a terminal.
+type world struct {
+	*pair.Pair
+	home string
+}
+
+// newWorld starts a pair, without a konnector, whose provider offers cowboys.
+func newWorld(t *testing.T, o pair.Options) *world {
+	t.Helper()
+	o.LogDir, o.FrontDoor = t.TempDir(), true
+	p, err := pair.StartControlPlanes(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() && p.Backend() != nil {
+			t.Logf("end of the backend's log:\n%s", p.Backend().LogTail(20))
+		}
+		if t.Failed() && p.Konnector() != nil {
+			t.Logf("end of the konnector's log:\n%s", p.Konnector().LogTail(20))
+		}
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := p.StartBackend(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.AwaitBackend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for _, name := range []string{"crd-cowboys.yaml", "template-cowboys.yaml"} {
+		file, err := pair.Example(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	if err := p.ApplyTemplate(t.Context(), files...); err != nil {
+		t.Fatal(err)
+	}
+	return &world{Pair: p, home: t.TempDir()}
+}
+
+// result is what a command left.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// command is kubectl bind with these arguments. Browsers that it opens sign in as alice.
+func (w *world) command(ctx context.Context, args ...string) (*exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(w.Bin(), "kubectl-bind"), args...)
+	cmd.Env = append(os.Environ(), "HOME="+w.home, "KUBECONFIG="+w.Consumer.KubeconfigFile(),
+		"BROWSER="+self, browserUser+"=alice", browserPassword+"=alice-dev-only")
+	return cmd, nil
+}
+
+// run runs kubectl bind and wants an exit code.
+func (w *world) run(t *testing.T, code int, args ...string) result {
+	t.Helper()
+	return w.runWith(t, code, nil, args...)
+}
+
+// runWith does so with what is piped in.
+func (w *world) runWith(t *testing.T, code int, stdin []byte, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	cmd, err := w.command(ctx, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &stdout, &stderr
+	err = cmd.Run()
+	out := result{stdout: stdout.String(), stderr: stderr.String()}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		out.code = exit.ExitCode()
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	if out.code != code {
+		t.Fatalf("kubectl bind %s: exit code %d, want %d\n%s\n%s", strings.Join(args, " "), out.code, code, out.stdout, out.stderr)
+	}
+	return out
+}
+
+// says wants texts in the order in which they are given.
+func says(t *testing.T, got string, parts ...string) {
+	t.Helper()
+	rest := got
+	for _, part := range parts {
+		_, after, found := strings.Cut(rest, part)
+		if !found {
+			t.Errorf("%q is missing, or not in its place, in:\n%s", part, got)
+			return
+		}
+		rest = after
+	}
+}
+
+// konnectorPod starts the konnector as its Pods would run it: as their ServiceAccount, once they are there.
+func (w *world) konnectorPod(t *testing.T) {
+	t.Helper()
+	pods := &corev1.PodList{}
+	expect.Eventually(t, "two Pods of the konnector should run", func(ctx context.Context) error {
+		if err := w.Consumer.Client.List(ctx, pods); err != nil {
+			return err
+		}
+		running := 0
+		for i := range pods.Items {
+			if pods.Items[i].Status.Phase == corev1.PodRunning && pods.Items[i].Spec.ServiceAccountName == konnector.Name {
+				running++
+			}
+		}
+		if running != konnector.Replicas {
+			return fmt.Errorf("there are %d", running)
+		}
+		return nil
+	})
+	file := filepath.Join(w.home, "konnector.kubeconfig")
+	if err := os.WriteFile(file, w.accountKubeconfig(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.StartKonnector("--kubeconfig", file, "--lease-namespace", kubebindv1alpha2.ConsumerNamespace); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// accountKubeconfig has the rights of the konnector's ServiceAccount, and no more.
+func (w *world) accountKubeconfig(t *testing.T) []byte {
+	t.Helper()
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: kubebindv1alpha2.ConsumerNamespace, Name: konnector.Name}}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](3600)}}
+	if err := w.Consumer.Client.SubResource("token").Create(t.Context(), account, request); err != nil {
+		t.Fatal(err)
+	}
+	cfg, out := w.Consumer.Config(), clientcmdapi.NewConfig()
+	out.Clusters["c"] = &clientcmdapi.Cluster{Server: cfg.Host, CertificateAuthorityData: cfg.CAData}
+	out.AuthInfos["u"] = &clientcmdapi.AuthInfo{Token: request.Status.Token}
+	out.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
+	out.CurrentContext = "c"
+	raw, err := clientcmd.Write(*out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}

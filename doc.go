@@ -35,6 +35,7 @@
 //	backend/loop             fetch, decide, apply, and status also on error: what all controllers have in common
 //
 //	konnector                the consumer's side: New and Run put together what is below
+//	konnector/enclosure      the bindings that come with a kubeconfig Secret
 //	konnector/bundle         APIServiceBindingBundles: a binding for each export, and what becomes of it without
 //	konnector/binding        APIServiceBindings: their conditions and their end
 //	konnector/connection     one provider: its client, its heartbeat, and what runs as long as it is needed
@@ -47,10 +48,15 @@
 //	konnector/sync/guard     whether a cache has seen our own last write
 //	konnector/sync/plan      what to do about an object, and its content; pure
 //
+//	cli                      kubectl bind: a file for each verb
+//	cli/backendclient        the backend's JSON API as a client sees it
+//	deploy/konnector         what a cluster needs for a konnector to run in it
+//
 //	controlplane             control planes and other programs as processes of this machine, for tests and the demo
 //	cmd/...                  the programs: flags become Options, then Run
 //	docs/reference           the reference pages, and tests that they say what the code says
 //	hack/demo                what `make demo` shows
+//	test/story               what people do, from the first sign-in on, with the shipped programs
 //	test/browser             a browser without JavaScript, to sign in with
 //	test/pair                a provider and a consumer, with the shipped programs
 //	test/idp                 an OpenID provider that is not ours, with users of several groups

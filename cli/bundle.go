@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,8 +18,8 @@ import (
 	"kube-bind.io/kube-bind/deploy/konnector"
 )
 
-// printBundle prints all that makes a binding of any cluster that it is applied to: namespace, CRDs, konnector, credential and
-// bindings.
+// printBundle prints all that makes a binding of any cluster that it is applied to: namespace, CRDs, konnector, and the credential
+// with the bindings.
 func (b *binder) printBundle(c *contract) error {
 	objects, err := b.bundle(c)
 	if err != nil {
@@ -82,11 +84,39 @@ func (b *binder) bundle(c *contract) ([]client.Object, error) {
 			out = append(out, konnector.RoleFor(c.requests[i].Name, &c.requests[i].Spec))
 		}
 	}
-	out = append(out, c.secret())
-	for i, binding := range c.bindings() {
-		binding.Spec.PermissionClaims = b.refusals(&c.requests[i].Spec)
-		binding.Status = kubebindv1alpha2.APIServiceBindingStatus{}
-		out = append(out, binding)
+	secret := c.secret()
+	if err := b.enclose(secret, c); err != nil {
+		return nil, err
 	}
-	return out, nil
+	return append(out, secret), nil
+}
+
+// enclosedBinding is what a bundle's Secret says of a binding: all but which Secret it uses.
+type enclosedBinding struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Metadata   struct {
+		Name string `json:"name"`
+	} `json:"metadata"`
+	Spec map[string]any `json:"spec,omitempty"`
+}
+
+// enclose puts the bindings into the Secret, from which the konnector makes them. As objects of their own kubectl would refuse
+// them, because their CRD comes in the same apply.
+func (b *binder) enclose(secret *corev1.Secret, c *contract) error {
+	var list []enclosedBinding
+	for i, binding := range c.bindings() {
+		e := enclosedBinding{APIVersion: binding.APIVersion, Kind: binding.Kind}
+		e.Metadata.Name = binding.Name
+		if refused := b.refusals(&c.requests[i].Spec); len(refused) > 0 {
+			e.Spec = map[string]any{"permissionClaims": refused}
+		}
+		list = append(list, e)
+	}
+	raw, err := yaml.Marshal(list)
+	if err != nil {
+		return fmt.Errorf("encoding the bindings: %w", err)
+	}
+	metav1.SetMetaDataAnnotation(&secret.ObjectMeta, kubebindv1alpha2.BindingsAnnotation, string(raw))
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
@@ -29,6 +30,7 @@ import (
 	"kube-bind.io/kube-bind/konnector/binding"
 	"kube-bind.io/kube-bind/konnector/bundle"
 	"kube-bind.io/kube-bind/konnector/connection"
+	"kube-bind.io/kube-bind/konnector/enclosure"
 	"kube-bind.io/kube-bind/konnector/sync"
 )
 
@@ -135,14 +137,27 @@ func (k *Konnector) assemble(cluster types.UID, mapper meta.RESTMapper) error {
 	if err := bundle.Register(mgr, pool, bundles, recorder); err != nil {
 		return fmt.Errorf("adding the controller of bundles: %w", err)
 	}
+	if err := enclosure.Register(mgr, recorder); err != nil {
+		return fmt.Errorf("adding the controller of enclosed bindings: %w", err)
+	}
 	return nil
+}
+
+// cacheOptions keep Secrets out of the cache, but for those that may enclose bindings.
+func cacheOptions() cache.Options {
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{&corev1.Secret{}: {Namespaces: map[string]cache.Config{
+			kubebindv1alpha2.ConsumerNamespace: {LabelSelector: labels.SelectorFromSet(labels.Set{kubebindv1alpha2.ProviderKubeconfigLabel: "true"})},
+		}}},
+	}
 }
 
 func (k *Konnector) managerOptions(mapper meta.RESTMapper) ctrl.Options {
 	return ctrl.Options{
 		Scheme:         k.scheme,
 		MapperProvider: func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return mapper, nil },
-		Cache:          cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Cache:          cacheOptions(),
 		Client:         client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &apiextensionsv1.CustomResourceDefinition{}}}},
 		Metrics: server.Options{
 			BindAddress: k.options.ServerAddress,

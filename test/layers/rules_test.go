@@ -75,7 +75,7 @@ var orders = map[string][]string{
 		".", "http", "web", "auth", "auth/issuer", "reply", "controllers/*", "binding", "source", "catalog", "grants", "loop",
 	},
 	"konnector": {
-		".", "bundle", "binding", "connection", "schema", "record", "namespaces", "claims", "sync", "routing", "sync/guard", "sync/plan",
+		".", "enclosure", "bundle", "binding", "connection", "schema", "record", "namespaces", "claims", "sync", "routing", "sync/guard", "sync/plan",
 	},
 }
 

@@ -5,8 +5,9 @@ package pair
 import (
 	"context"
 	"errors"
-	"kube-bind.io/kube-bind/controlplane"
 	"path/filepath"
+
+	"kube-bind.io/kube-bind/controlplane"
 )
 
 // Neighbour starts another consumer of the same provider, with a konnector of its own. Its Stop leaves the provider

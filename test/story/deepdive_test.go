@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
@@ -79,6 +80,15 @@ func exists(t *testing.T, w *world, namespace string) bool {
 		t.Fatal(err)
 	}
 	return err == nil
+}
+
+// syncsOnceBound waits for the binding first.
+func (w *world) syncsOnceBound(t *testing.T, name string) {
+	t.Helper()
+	if _, err := w.WaitBinding(t.Context(), "cowboys", kubebindv1alpha2.ConditionReady, metav1.ConditionTrue, ""); err != nil {
+		t.Fatal(err)
+	}
+	w.syncs(t, name)
 }
 
 // syncs makes an object in the consumer, and sees it at the provider and its status back.

@@ -87,6 +87,12 @@ const (
 	ExportedLabel = "kube-bind.io/exported"
 	// ProviderKubeconfigLabel with the value "true" marks a consumer Secret that holds a provider's kubeconfig.
 	ProviderKubeconfigLabel = "kube-bind.io/provider-kubeconfig"
+	// BindingsAnnotation, on such a Secret in the konnector's namespace, is a list of APIServiceBindings in YAML that the
+	// konnector makes with it. Not known upstream.
+	BindingsAnnotation = "kube-bind.io/bindings"
+	// BindingsMadeAnnotation, on such a Secret, is the hash of BindingsAnnotation when its bindings were made. Not known
+	// upstream.
+	BindingsMadeAnnotation = "kube-bind.io/bindings-made"
 	// OwnerLabel says which side an object comes from: "provider" or "consumer".
 	OwnerLabel = "kube-bind.io/owner"
 	// OwnerProvider is the value of OwnerLabel for what comes from the provider.

@@ -240,3 +240,10 @@ const (
 	// without.
 	ReasonUnbindingBlocked = "UnbindingBlocked"
 )
+
+// Reasons of Events about a Secret that encloses bindings.
+const (
+	// ReasonEnclosedBindingsFailed means that the bindings in its annotation kube-bind.io/bindings cannot be made; the message
+	// says why.
+	ReasonEnclosedBindingsFailed = "EnclosedBindingsFailed"
+)

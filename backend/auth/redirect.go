@@ -23,8 +23,9 @@ func redirectTarget(origin *url.URL, raw string, program bool) (*url.URL, error)
 	refuse := func(format string, args ...any) (*url.URL, error) {
 		return nil, &RefusedRedirectError{Message: fmt.Sprintf("redirect_url: "+format, args...)}
 	}
-	// What browsers read differently from net/url: they take a backslash for a slash, and drop control characters.
-	if strings.ContainsFunc(raw, func(r rune) bool { return r == '\\' || r <= ' ' || r == 0x7f }) {
+	// What browsers read differently from net/url: they take a backslash for a slash, drop control characters, and know many
+	// ways to write the letters and dots of a host.
+	if strings.ContainsFunc(raw, func(r rune) bool { return r == '\\' || r <= ' ' || r >= 0x7f }) {
 		return refuse("has characters that do not belong into a URL")
 	}
 	target, err := url.Parse(raw)

@@ -23,8 +23,12 @@ type Revocations interface {
 	Revoked(ctx context.Context, session string) (bool, error)
 }
 
-// revocationsMaxAge is how long another replica may believe in a session after it was ended.
-const revocationsMaxAge = time.Second
+const (
+	// revocationsMaxAge is how long another replica may believe in a session after it was ended.
+	revocationsMaxAge = time.Second
+	// clockSkew is by how much the clocks of replicas may differ: to one that is behind a session is valid for longer.
+	clockSkew = 5 * time.Minute
+)
 
 // SecretRevocations keeps revocations in a Secret, which is enough where few people sign out in the lifetime of a session.
 type SecretRevocations struct {
@@ -99,7 +103,7 @@ func (s *SecretRevocations) get(ctx context.Context) (secret *corev1.Secret, mis
 	s.ended, s.read = map[string]time.Time{}, now
 	for id, raw := range secret.Data {
 		seconds, parseErr := strconv.ParseInt(string(raw), 10, 64)
-		if until := time.Unix(seconds, 0); parseErr == nil && until.After(now) {
+		if until := time.Unix(seconds, 0); parseErr == nil && until.Add(clockSkew).After(now) {
 			s.ended[id] = until
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -90,11 +91,12 @@ func (s *SignIn) Session(r *http.Request, cluster string) (*Session, error) {
 	return session, nil
 }
 
+// cookieFor is the name of a logical cluster's cookie. What a cookie's name cannot have is escaped: such cookies are not set.
 func cookieFor(cluster string) string {
 	if cluster == "" {
 		return cookieName
 	}
-	return cookieName + "-" + cluster
+	return cookieName + "-" + url.QueryEscape(cluster)
 }
 
 func (s *SignIn) setSession(ctx context.Context, w http.ResponseWriter, session *Session) error {
@@ -103,7 +105,10 @@ func (s *SignIn) setSession(ctx context.Context, w http.ResponseWriter, session 
 		return err
 	}
 	if len(value) > maxCookie {
-		return &RefusedUserError{Message: fmt.Sprintf("you are in too many groups (%d) for a cookie; ask the provider to send fewer", len(session.Groups))}
+		return &kubebindv1alpha2.Error{
+			Code:    kubebindv1alpha2.ErrorCodeAuthorizationFailed,
+			Message: fmt.Sprintf("You are in too many groups (%d) for a cookie; ask the provider's administrator to have fewer sent.", len(session.Groups)),
+		}
 	}
 	http.SetCookie(w, s.cookie(cookieFor(session.Cluster), value, "/", session.Expires))
 	return nil

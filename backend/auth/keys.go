@@ -41,7 +41,7 @@ type KeyOptions struct {
 	Secret types.NamespacedName
 	// Rotation is after how long a new key is made.
 	Rotation time.Duration
-	// Lifetime is how long what is sealed can be opened, at least.
+	// Lifetime is how long what is sealed can be opened, at least. Less than a login may take is taken for that.
 	Lifetime time.Duration
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
@@ -64,6 +64,7 @@ func NewKeys(c client.Client, live client.Reader, opts KeyOptions) *Keys {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	opts.Lifetime = max(opts.Lifetime, loginLifetime)
 	return &Keys{client: c, live: live, opts: opts}
 }
 

@@ -119,7 +119,11 @@ func (o *openID) exchange(ctx context.Context, code, nonce, verifier string) (*i
 // refusedCode keeps the provider's code and description, and leaves out what else it sent.
 func refusedCode(err error) error {
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		return fmt.Errorf("the OpenID provider refuses the code: %s %s", refused.ErrorCode, refused.ErrorDescription)
+		why := refused.ErrorCode
+		if why == "" && refused.Response != nil {
+			why = refused.Response.Status
+		}
+		return fmt.Errorf("the OpenID provider refuses the code: %s %s", why, refused.ErrorDescription)
 	}
 	return fmt.Errorf("exchanging the code at the OpenID provider: %w", err)
 }
@@ -134,8 +138,8 @@ func (o *openID) identity(token *oidc.IDToken) (*identity, error) {
 	if out.username, ok = claims[o.UsernameClaim].(string); !ok || out.username == "" || out.subject == "" {
 		return nil, fmt.Errorf("the id_token has no claim %q that names somebody", o.UsernameClaim)
 	}
-	// Others could take an address that was never verified.
-	if verified, ok := claims["email_verified"].(bool); o.UsernameClaim == "email" && ok && !verified {
+	// Others could take an address that was never verified. Some providers write the claim as a string.
+	if verified, ok := claims["email_verified"]; o.UsernameClaim == "email" && ok && verified != true && verified != "true" {
 		return nil, errors.New("the OpenID provider has not verified the email address")
 	}
 	for _, claim := range []string{"preferred_username", "email", "name"} {

@@ -107,6 +107,14 @@ func badRequest(format string, args ...any) error {
 	return &kubebindv1alpha2.Error{Code: kubebindv1alpha2.ErrorCodeBadRequest, Message: fmt.Sprintf(format, args...)}
 }
 
+// unreachable says what people can do. Addresses behind the provider's wall are for the log.
+func unreachable() error {
+	return &kubebindv1alpha2.Error{
+		Code:    kubebindv1alpha2.ErrorCodeClusterConnectionFailed,
+		Message: "The OpenID provider cannot be reached; try again later, or tell the provider's administrator.",
+	}
+}
+
 // Authorize begins a login: it sends the browser to the OpenID provider.
 func (s *SignIn) Authorize(w http.ResponseWriter, r *http.Request) {
 	target, err := s.begin(w, r)
@@ -131,15 +139,15 @@ func (s *SignIn) begin(w http.ResponseWriter, r *http.Request) (target string, e
 	target, err = s.openID.loginURL(r.Context(), l.State, l.Nonce, l.Verifier)
 	if err != nil {
 		ctrl.LoggerFrom(r.Context()).Error(err, "nobody can sign in")
-		return "", &kubebindv1alpha2.Error{
-			Code:    kubebindv1alpha2.ErrorCodeClusterConnectionFailed,
-			Message: "The OpenID provider cannot be reached; try again later, or tell the provider's administrator.",
-		}
+		return "", unreachable()
 	}
 	expires := s.opts.Now().Add(loginLifetime)
 	value, err := s.sealer.seal(r.Context(), kindLogin, l, expires)
 	if err != nil {
 		return "", err
+	}
+	if len(value) > maxCookie {
+		return "", badRequest("redirect_url, session_id, cluster_id and consumer_id are too long together")
 	}
 	http.SetCookie(w, s.cookie(loginCookie+l.State[:stateInName], value, CallbackPath, expires))
 	return target, nil
@@ -230,6 +238,9 @@ func (s *SignIn) finish(w http.ResponseWriter, r *http.Request, l *login) (targe
 	who, err := s.openID.exchange(r.Context(), q.Get("code"), l.Nonce, l.Verifier)
 	if err != nil {
 		ctrl.LoggerFrom(r.Context()).Info("a sign-in failed", "error", err.Error())
+		if _, away := errors.AsType[*url.Error](err); away {
+			return "", unreachable()
+		}
 		return "", unauthenticated("The OpenID provider's answer cannot be used; begin again. " + err.Error())
 	}
 	if _, err := s.opts.Prefixes.User(who.username, who.groups); err != nil {
@@ -243,7 +254,7 @@ func (s *SignIn) finish(w http.ResponseWriter, r *http.Request, l *login) (targe
 	if err != nil {
 		return "", fmt.Errorf("reading our own redirect: %w", err)
 	}
-	answer := url.Values{}
+	answer := url.Values{"session_id": {l.SessionID}}
 	if l.Cluster != "" {
 		answer.Set("cluster_id", l.Cluster)
 	}
@@ -261,7 +272,6 @@ func (s *SignIn) finish(w http.ResponseWriter, r *http.Request, l *login) (targe
 func (s *SignIn) giveCode(r *http.Request, session *Session, l *login, answer url.Values) error {
 	sealed, err := s.sealer.seal(r.Context(), kindCode, code{Session: *session, Challenge: l.CodeChallenge}, s.opts.Now().Add(codeLifetime))
 	answer.Set("code", sealed)
-	answer.Set("session_id", l.SessionID)
 	return err
 }
 

@@ -79,7 +79,7 @@ func judge(err error) (int, *kubebindv1alpha2.Error) {
 	case apierrors.IsNotFound(err):
 		return http.StatusNotFound, of(kubebindv1alpha2.ErrorCodeResourceNotFound, err.Error())
 	case apierrors.IsServiceUnavailable(err), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), apierrors.IsTooManyRequests(err),
-		errors.Is(err, context.DeadlineExceeded):
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled): // which is a client that has gone
 		return http.StatusServiceUnavailable, of(kubebindv1alpha2.ErrorCodeClusterConnectionFailed, "The provider's cluster does not answer in time; try again.")
 	}
 	return http.StatusInternalServerError, of(kubebindv1alpha2.ErrorCodeInternal, "The provider could not do this.")

@@ -4,6 +4,7 @@ package backend
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -154,13 +155,11 @@ func (f *FrontDoor) complete() error {
 func (f *FrontDoor) validate() error {
 	errs := []error{
 		oneOf("oidc-type", f.OIDCType, oidcTypes()),
-		validAddress("listen-address", f.ListenAddress),
+		f.validListener(),
 		validURL("oidc-callback-url", f.CallbackURL, auth.CallbackPath),
 		f.validIssuer(),
+		f.validCA(),
 		f.validPrefixes(),
-	}
-	if (f.CertFile == "") != (f.KeyFile == "") {
-		errs = append(errs, errors.New("--tls-cert-file and --tls-key-file: both are needed, or none"))
 	}
 	if f.ClientID == "" {
 		errs = append(errs, errors.New("--oidc-issuer-client-id: must not be empty"))
@@ -175,6 +174,19 @@ func (f *FrontDoor) validate() error {
 		errs = append(errs, fmt.Errorf("--session-key-rotation=%s: must be at least 10m", f.KeyRotation))
 	}
 	return errors.Join(append(errs, notEmpty("oidc-username-claim", f.UsernameClaim), notEmpty("oidc-groups-claim", f.GroupsClaim))...)
+}
+
+// validListener also refuses what would send cookies in the clear: they are for https only if the callback is https.
+func (f *FrontDoor) validListener() error {
+	switch _, _, err := net.SplitHostPort(f.ListenAddress); {
+	case err != nil:
+		return fmt.Errorf("--listen-address=%q: must be host:port or :port; --frontend-disabled turns it off", f.ListenAddress)
+	case (f.CertFile == "") != (f.KeyFile == ""):
+		return errors.New("--tls-cert-file and --tls-key-file: both are needed, or none")
+	case f.CertFile != "" && strings.HasPrefix(f.CallbackURL, "http:"):
+		return fmt.Errorf("--oidc-callback-url=%q: must be https, as the server has a certificate", f.CallbackURL)
+	}
+	return nil
 }
 
 func validURL(flag, raw, path string) error {
@@ -198,6 +210,14 @@ func (f *FrontDoor) validIssuer() error {
 		return nil
 	}
 	return fmt.Errorf("--oidc-type=%s: is for development, everybody knows its passwords; --listen-address and --oidc-callback-url must be of this machine (127.0.0.1, ::1 or localhost), unless --oidc-embedded-insecure is given", OIDCEmbedded)
+}
+
+// validCA refuses an empty file too, which would stand for the CAs of the system.
+func (f *FrontDoor) validCA() error {
+	if f.OIDCCAFile != "" && !x509.NewCertPool().AppendCertsFromPEM(f.ca) {
+		return fmt.Errorf("--oidc-ca-file=%q: holds no certificate in PEM", f.OIDCCAFile)
+	}
+	return nil
 }
 
 func loopbackAddress(address string) bool {

@@ -71,7 +71,6 @@ func TestBadFlags(t *testing.T) {
 		"--health-address=localhost":                          "host:port",
 		"--lease-name=A":                                      "--lease-name",
 		"--lease-namespace=a.b":                               "--lease-namespace",
-		"--frontend-disabled=false":                           "come later",
 	} {
 		t.Run(arg, func(t *testing.T) {
 			_, err := parse(t, arg)
@@ -84,8 +83,8 @@ func TestBadFlags(t *testing.T) {
 
 // All that is wrong is said at once.
 func TestErrorsAreAggregated(t *testing.T) {
-	_, err := parse(t, "--isolation=x", "--consumer-scope=y", "--namespace-prefix=Z", "--frontend-disabled=false")
-	for _, flag := range []string{"--isolation", "--consumer-scope", "--namespace-prefix", "--frontend-disabled"} {
+	_, err := parse(t, "--isolation=x", "--consumer-scope=y", "--namespace-prefix=Z", "--frontend-disabled=false", "--listen-address=x")
+	for _, flag := range []string{"--isolation", "--consumer-scope", "--namespace-prefix", "--oidc-issuer-url", "--oidc-callback-url", "--listen-address"} {
 		if err == nil || !strings.Contains(err.Error(), flag) {
 			t.Errorf("%s is not in %v", flag, err)
 		}

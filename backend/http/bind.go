@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -31,7 +33,7 @@ const (
 	// placeTimeout and exportTimeout are how long a client waits for its place, and a browser for its export.
 	placeTimeout  = 20 * time.Second
 	exportTimeout = 60 * time.Second
-	// maxIdentity is how long an identity may be.
+	// maxIdentity is how long an identity, and a name for people, may be.
 	maxIdentity = 512
 )
 
@@ -86,8 +88,10 @@ func parseWish(r *http.Request, v visit) (wish, error) {
 	if out.name == "" {
 		out.name = out.template
 	}
-	if problems := validation.IsDNS1123Subdomain(out.name); len(problems) > 0 {
-		return wish{}, badRequest("metadata.name %q: %s", out.name, strings.Join(problems, "; "))
+	for field, name := range map[string]string{"metadata.name": out.name, "spec.templateRef.name": out.template} {
+		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+			return wish{}, badRequest("%s %q: %s", field, name, strings.Join(problems, "; "))
+		}
 	}
 	identity := body.Spec.ClusterIdentity.Identity
 	if identity == "" {
@@ -99,16 +103,26 @@ func parseWish(r *http.Request, v visit) (wish, error) {
 	if id := r.URL.Query().Get("consumer_id"); id != "" {
 		identity = id
 	}
-	if len(identity) > maxIdentity || strings.ContainsFunc(identity, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-		return wish{}, badRequest("the cluster identity must be a line of at most %d characters", maxIdentity)
-	}
 	out.consumer = providers.Consumer{
 		Identity: identity, Requester: v.Requester(), Author: v.Subject, PrettyName: body.Spec.ClusterIdentity.PrettyName,
 	}
 	if out.consumer.PrettyName == "" {
 		out.consumer.PrettyName = out.name
 	}
-	return out, nil
+	return out, validConsumer(out.consumer, v)
+}
+
+// validConsumer refuses what annotations cannot hold, and to be the one that only another person stands for.
+func validConsumer(consumer providers.Consumer, v visit) error {
+	for what, text := range map[string]string{"cluster identity": consumer.Identity, "clusterIdentity.prettyName": consumer.PrettyName} {
+		if len(text) > maxIdentity || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+			return badRequest("the %s must be a line of at most %d bytes in UTF-8", what, maxIdentity)
+		}
+	}
+	if strings.HasPrefix(consumer.Identity, v.Issuer+"/") && consumer.Identity != ownIdentity(v) {
+		return forbidden("The cluster identity %q is that of another person.", consumer.Identity)
+	}
+	return nil
 }
 
 // ownIdentity is that of a consumer which is only known by who signed in.

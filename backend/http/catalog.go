@@ -82,11 +82,16 @@ func (d *Door) collected(ctx context.Context, v visit) ([]kubebindv1alpha2.Colle
 	out := []kubebindv1alpha2.Collection{}
 	for i := range all.Items {
 		collection := &all.Items[i]
+		named := len(collection.Spec.Templates)
 		collection.Spec.Templates = slices.DeleteFunc(slices.Clone(collection.Spec.Templates), func(ref kubebindv1alpha2.TemplateReference) bool {
 			return !slices.ContainsFunc(offered, func(t kubebindv1alpha2.APIServiceExportTemplate) bool { return t.Name == ref.Name })
 		})
-		if len(collection.Spec.Templates) > 0 {
+		if left := len(collection.Spec.Templates); left > 0 {
 			clean(collection)
+			if left < named {
+				// Conditions name templates, those that were left out too.
+				collection.Status = kubebindv1alpha2.CollectionStatus{}
+			}
 			out = append(out, *collection)
 		}
 	}

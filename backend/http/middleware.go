@@ -73,12 +73,11 @@ func (d *Door) observed(next http.Handler) http.Handler {
 func (d *Door) fenced(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		reply.Error(w, r, &kubebindv1alpha2.Error{
-			Code: kubebindv1alpha2.ErrorCodeAuthorizationFailed, Message: "The request comes from a page of another origin.",
-		})
+		reply.Error(w, r, forbidden("The request comes from a page of another origin."))
 	}))
+	guarded := guard.Handler(next)
 	secure := d.opts.Origin.Scheme == "https"
-	return guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
@@ -91,8 +90,8 @@ func (d *Door) fenced(next http.Handler) http.Handler {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, reply.MaxBody)
-		next.ServeHTTP(w, r)
-	}))
+		guarded.ServeHTTP(w, r)
+	})
 }
 
 // visit is a request of somebody who is signed in, in a logical cluster.

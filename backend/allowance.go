@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
@@ -44,7 +45,7 @@ func (a *allowance) Start(ctx context.Context) error {
 		}
 		return nil
 	}
-	if err := a.write(ctx, role, binding); err != nil && ctx.Err() == nil {
+	if err := retry.RetryOnConflict(retry.DefaultRetry, func() error { return a.write(ctx, role, binding) }); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("writing down who may bind every template: %w", err)
 	}
 	return nil
@@ -80,6 +81,9 @@ func (a *allowance) write(ctx context.Context, role *rbacv1.ClusterRole, binding
 	err := a.live.Get(ctx, client.ObjectKeyFromObject(binding), haveBinding)
 	if apierrors.IsNotFound(err) {
 		return a.client.Create(ctx, binding)
+	}
+	if err == nil && haveBinding.RoleRef != binding.RoleRef {
+		return fmt.Errorf("the ClusterRoleBinding %s binds another role, %s; remove it", allowanceName, haveBinding.RoleRef.Name)
 	}
 	if err != nil || equality.Semantic.DeepEqual(haveBinding.Subjects, binding.Subjects) {
 		return err

@@ -15,6 +15,7 @@
 //	apis/kubebind/v1alpha1   the older wire version and its conversion
 //	apis/boundschema         CRD to BoundSchema and back, and the schema's hash; pure
 //	apis/mapping             where a consumer's object lies on the provider, and back; pure
+//	kubeconfig               kubeconfigs of others: what is taken from them, and what is refused
 //	deploy/crds              the generated CRDs, embedded, and their installation
 //
 //	providers                what the backend stands on: logical clusters, and places for consumers in them

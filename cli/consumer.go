@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -17,10 +16,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/kubeconfig"
 )
 
 // fieldOwner is the field manager of what the commands apply in the consumer.
@@ -51,30 +50,19 @@ func newClient(cfg *rest.Config, version string) (client.Client, error) {
 // contract is a provider's answer to a bind: a kubeconfig for a place, and what is to be asked for there.
 type contract struct {
 	kubeconfig []byte
+	config     *rest.Config
 	host       string
 	namespace  string
 	requests   []kubebindv1alpha2.APIServiceExportRequest
 }
 
-// contractIn reads where a provider's kubeconfig leads. It is somebody else's: nothing in it is run, and no file is read.
-func contractIn(kubeconfig []byte) (*contract, error) {
-	config, err := clientcmd.Load(kubeconfig)
+// contractIn reads where a provider's kubeconfig leads.
+func contractIn(raw []byte) (*contract, error) {
+	place, err := kubeconfig.ParsePlace(raw)
 	if err != nil {
-		return nil, errors.New("the provider's kubeconfig cannot be parsed")
+		return nil, fmt.Errorf("the provider's kubeconfig cannot be used: %w", err)
 	}
-	current := config.Contexts[config.CurrentContext]
-	if current == nil || config.Clusters[current.Cluster] == nil || config.AuthInfos[current.AuthInfo] == nil {
-		return nil, errors.New("the provider's kubeconfig has no current context, or parts of it are missing")
-	}
-	cluster, user := config.Clusters[current.Cluster], config.AuthInfos[current.AuthInfo]
-	if !strings.HasPrefix(cluster.Server, "https://") {
-		return nil, errors.New("the provider's kubeconfig has a server that is not https")
-	}
-	if user.Exec != nil || user.AuthProvider != nil || user.TokenFile != "" || user.ClientCertificate != "" || user.ClientKey != "" ||
-		cluster.CertificateAuthority != "" || cluster.ProxyURL != "" || cluster.InsecureSkipTLSVerify || user.Impersonate != "" {
-		return nil, errors.New("the provider's kubeconfig has more than a server, its CA, and a token or certificate: it is not used")
-	}
-	return &contract{kubeconfig: kubeconfig, host: cluster.Server, namespace: current.Namespace}, nil
+	return &contract{kubeconfig: raw, config: place.Config, host: place.Config.Host, namespace: place.Namespace}, nil
 }
 
 // secretName is the same for the same place: a second bind renews the credential of the first.
@@ -112,11 +100,7 @@ func (c *contract) bindings() []*kubebindv1alpha2.APIServiceBinding {
 
 // provider is a client of the consumer's place.
 func (c *contract) provider(version string) (client.Client, error) {
-	cfg, err := clientcmd.RESTConfigFromKubeConfig(c.kubeconfig)
-	if err != nil {
-		return nil, fmt.Errorf("reading the provider's kubeconfig: %w", err)
-	}
-	return newClient(cfg, version)
+	return newClient(c.config, version)
 }
 
 // ensureNamespace makes the konnector's namespace, and says whether it did.

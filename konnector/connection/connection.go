@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/kubeconfig"
 )
 
 // Problem is a reason, as for a condition, and a text that says what to do.
@@ -111,7 +112,7 @@ func (c *Connection) run(ctx context.Context) {
 }
 
 // begin starts a session and returns how to end it, which waits until it has.
-func (c *Connection) begin(ctx context.Context, credential *Credential) (end func()) {
+func (c *Connection) begin(ctx context.Context, credential *kubeconfig.Credential) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	session, err := newSession(c, credential)
 	if err != nil {
@@ -135,7 +136,7 @@ func (c *Connection) set(session *Session, problem *Problem) {
 }
 
 // read judges the Secret; nil is an absent one.
-func (c *Connection) read(secret *corev1.Secret) ([]byte, *Credential, *Problem) {
+func (c *Connection) read(secret *corev1.Secret) ([]byte, *kubeconfig.Credential, *Problem) {
 	if secret == nil {
 		return nil, nil, &Problem{kubebindv1alpha2.ReasonKubeconfigSecretNotFound,
 			fmt.Sprintf("Secret %s/%s does not exist: create it with the provider's kubeconfig under key %q.", c.ref.Namespace, c.ref.Name, c.ref.Key)}
@@ -145,10 +146,10 @@ func (c *Connection) read(secret *corev1.Secret) ([]byte, *Credential, *Problem)
 		return nil, nil, &Problem{kubebindv1alpha2.ReasonKubeconfigSecretInvalid,
 			fmt.Sprintf("Secret %s has nothing under key %q: put the provider's kubeconfig there.", c.refString(), c.ref.Key)}
 	}
-	credential, err := ParseKubeconfig(data)
+	credential, err := kubeconfig.ParsePlace(data)
 	if err != nil {
 		reason := kubebindv1alpha2.ReasonKubeconfigSecretInvalid
-		if errors.Is(err, ErrNotAllowed) {
+		if errors.Is(err, kubeconfig.ErrNotAllowed) {
 			reason = kubebindv1alpha2.ReasonKubeconfigRefused
 		}
 		return nil, nil, &Problem{reason, fmt.Sprintf("The kubeconfig in Secret %s, key %q, cannot be used: %v.", c.refString(), c.ref.Key, err)}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/kubeconfig"
 )
 
 // refusedError says why a kubeconfig of the provider is not taken over.
@@ -60,12 +61,12 @@ func (s *Session) rotate(ctx context.Context, binding *kubebindv1alpha2.ClusterB
 
 // renewal is the token that a provider's kubeconfig has in place of the one in use, "" if it is that one:
 //
-//	cannot be used, or asks for what ParseKubeconfig refuses          refused
+//	cannot be used, or asks for what kubeconfig.ParsePlace refuses          refused
 //	another server, server name, CA, namespace or client certificate  refused, and all of them named
 //	the same token                                                    ""
 //	another token                                                     that one
-func renewal(have *Credential, kubeconfig []byte) (token string, err error) {
-	fresh, err := ParseKubeconfig(kubeconfig)
+func renewal(have *kubeconfig.Credential, theirs []byte) (token string, err error) {
+	fresh, err := kubeconfig.ParsePlace(theirs)
 	if err != nil {
 		return "", &refusedError{fmt.Sprintf("it cannot be used: %v", err)}
 	}
@@ -123,7 +124,7 @@ func (s *Session) takeOver(ctx context.Context, token string) error {
 	if err != nil {
 		return fmt.Errorf("reading Secret %s: %w", s.connection.refString(), err)
 	}
-	if have, err := ParseKubeconfig(ours.Data[ref.Key]); err != nil || !sameCredential(have, s.credential) {
+	if have, err := kubeconfig.ParsePlace(ours.Data[ref.Key]); err != nil || !have.Equal(s.credential) {
 		// Somebody has just put something else there; that is for the next session to judge.
 		return nil //nolint:nilerr // what cannot be parsed is somebody else's, too
 	}
@@ -137,7 +138,7 @@ func (s *Session) takeOver(ctx context.Context, token string) error {
 	return nil
 }
 
-// withToken is a kubeconfig that ParseKubeconfig takes, with another token. The rest stays the consumer's, whatever else the
+// withToken is a kubeconfig that kubeconfig.ParsePlace takes, with another token. The rest stays the consumer's, whatever else the
 // provider's file has: it may be given to people as well.
 func withToken(kubeconfig []byte, token string) ([]byte, error) {
 	config, err := clientcmd.Load(kubeconfig)

@@ -10,6 +10,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/client-go/util/cert"
+
+	"kube-bind.io/kube-bind/kubeconfig"
 )
 
 // W48, SEC-15: a provider renews a token, and nothing else.
@@ -17,7 +19,7 @@ func TestW48RenewalIsOfATokenOnly(t *testing.T) {
 	ca, _ := certificate(t)
 	other, otherKey := certificate(t)
 	now := func(c *clientcmdapi.Config) { c.Clusters["default"].CertificateAuthorityData = ca }
-	have, err := ParseKubeconfig(encode(t, kubeconfig(now)))
+	have, err := kubeconfig.ParsePlace(encode(t, config(now)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +77,7 @@ func TestW48RenewalIsOfATokenOnly(t *testing.T) {
 			says: []string{"it cannot be used: the user has neither"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			token, err := renewal(have, encode(t, kubeconfig(func(c *clientcmdapi.Config) {
+			token, err := renewal(have, encode(t, config(func(c *clientcmdapi.Config) {
 				now(c)
 				tc.change(c, c.Clusters["default"], c.AuthInfos["default"])
 			})))
@@ -97,7 +99,7 @@ func TestW48RenewalIsOfATokenOnly(t *testing.T) {
 // What else is in the consumer's file stays as it is.
 func TestW48WithTokenChangesNothingElse(t *testing.T) {
 	const fresh = "fr3sh-t0ken"
-	before := kubeconfig(func(c *clientcmdapi.Config) {
+	before := config(func(c *clientcmdapi.Config) {
 		c.AuthInfos["somebody"] = &clientcmdapi.AuthInfo{Token: "another"}
 		c.Contexts["elsewhere"] = &clientcmdapi.Context{Cluster: "default", AuthInfo: "somebody", Namespace: "other"}
 	})
@@ -129,4 +131,27 @@ func certificate(t *testing.T) (pem, key []byte) {
 		t.Fatal(err)
 	}
 	return pem, key
+}
+
+const secretToken = "s3cr3t-t0ken"
+
+func config(change func(*clientcmdapi.Config)) *clientcmdapi.Config {
+	c := clientcmdapi.NewConfig()
+	c.CurrentContext = "default"
+	c.Clusters["default"] = &clientcmdapi.Cluster{Server: "https://provider.example:6443", TLSServerName: "kubernetes.default.svc"}
+	c.AuthInfos["default"] = &clientcmdapi.AuthInfo{Token: secretToken}
+	c.Contexts["default"] = &clientcmdapi.Context{Cluster: "default", AuthInfo: "default", Namespace: "kube-bind-x"}
+	if change != nil {
+		change(c)
+	}
+	return c
+}
+
+func encode(t *testing.T, c *clientcmdapi.Config) []byte {
+	t.Helper()
+	data, err := clientcmd.Write(*c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

@@ -22,12 +22,13 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/namespaces"
+	"kube-bind.io/kube-bind/kubeconfig"
 )
 
 // Session is the time in which one kubeconfig is in use.
 type Session struct {
 	connection *Connection
-	credential *Credential
+	credential *kubeconfig.Credential
 	log        logr.Logger
 	cache      cache.Cache
 	live       client.Client
@@ -66,7 +67,7 @@ type Health struct {
 	Place types.UID
 }
 
-func newSession(c *Connection, credential *Credential) (*Session, error) {
+func newSession(c *Connection, credential *kubeconfig.Credential) (*Session, error) {
 	s := &Session{connection: c, credential: credential, log: c.Log.WithValues("secret", c.refString()), Namespace: credential.Namespace, kick: make(chan struct{}, 1)}
 	var err error
 	s.cache, err = cache.New(s.config(s.hold), cache.Options{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package connection
+package kubeconfig
 
 import (
 	"errors"
@@ -14,27 +14,36 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Credential is what a kubeconfig says about a provider: where it is, who we are there, and our place.
+// Credential is what a kubeconfig says about a cluster: where it is, who we are there, and our place.
 type Credential struct {
-	// Config reaches the provider. It holds no file path, no plugin and no proxy.
+	// Config reaches the cluster. It holds no file path, no plugin and no proxy.
 	Config *rest.Config
-	// Namespace is the contract namespace.
+	// Namespace is that of the current context: the contract namespace, if it is a provider's.
 	Namespace string
 }
 
-// sameCredential says whether two kubeconfigs differ in nothing that matters.
-func sameCredential(a, b *Credential) bool {
+// Equal says whether two kubeconfigs differ in nothing that matters.
+func (a *Credential) Equal(b *Credential) bool {
 	return a.Namespace == b.Namespace && a.Config.Host == b.Config.Host && a.Config.BearerToken == b.Config.BearerToken &&
 		reflect.DeepEqual(a.Config.TLSClientConfig, b.Config.TLSClientConfig)
 }
 
-// ErrNotAllowed is in the error of a kubeconfig that asks for more than the konnector does.
-var ErrNotAllowed = errors.New("not allowed in a provider's kubeconfig")
+// ErrNotAllowed is in the error of a kubeconfig that asks for more than is done for others.
+var ErrNotAllowed = errors.New("not allowed in a kubeconfig of others")
 
-// ParseKubeconfig reads a provider's kubeconfig by an allow-list: server, CA, server name, and a token or client
-// certificate as data. Everything else would make the konnector run programs, read its own files or send requests
-// elsewhere for whoever may write the Secret, so it is refused, all of it in one error. No error repeats a credential.
-func ParseKubeconfig(data []byte) (*Credential, error) {
+// ParsePlace reads a provider's kubeconfig, whose namespace must be the contract namespace. See Parse.
+func ParsePlace(data []byte) (*Credential, error) {
+	out, err := Parse(data)
+	if err == nil && out.Namespace == "" {
+		return nil, errors.New("the current context names no namespace")
+	}
+	return out, err
+}
+
+// Parse reads a kubeconfig by an allow-list: server, CA, server name, and a token or client certificate as data. Everything
+// else would have a program run others, read its own files or send requests elsewhere for whoever wrote the kubeconfig, so it
+// is refused, all of it in one error. No error repeats a credential.
+func Parse(data []byte) (*Credential, error) {
 	config, err := clientcmd.Load(data)
 	if err != nil {
 		// The parser's words may quote the input, which holds a token.
@@ -55,7 +64,7 @@ func ParseKubeconfig(data []byte) (*Credential, error) {
 	if !ok {
 		return nil, fmt.Errorf("user %q of the current context is not among its users", current.AuthInfo)
 	}
-	if err := vet(current, cluster, user); err != nil {
+	if err := vet(cluster, user); err != nil {
 		return nil, err
 	}
 	credential := &Credential{Config: restConfig(cluster, user), Namespace: current.Namespace}
@@ -75,13 +84,13 @@ func restConfig(cluster *clientcmdapi.Cluster, user *clientcmdapi.AuthInfo) *res
 			CertData:   user.ClientCertificateData,
 			KeyData:    user.ClientKeyData,
 		},
-		// The provider's priority and fairness is the limiter.
+		// The API server's priority and fairness is the limiter.
 		QPS: -1,
 	}
 }
 
 // vet returns everything that is refused or missing.
-func vet(current *clientcmdapi.Context, cluster *clientcmdapi.Cluster, user *clientcmdapi.AuthInfo) error {
+func vet(cluster *clientcmdapi.Cluster, user *clientcmdapi.AuthInfo) error {
 	var errs []error
 	for _, field := range []struct {
 		name string
@@ -104,9 +113,6 @@ func vet(current *clientcmdapi.Context, cluster *clientcmdapi.Cluster, user *cli
 	}
 	if u, err := url.Parse(cluster.Server); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
 		errs = append(errs, errors.New("server must be an https:// URL without user information"))
-	}
-	if current.Namespace == "" {
-		errs = append(errs, errors.New("the current context names no namespace"))
 	}
 	hasCert := len(user.ClientCertificateData) > 0 && len(user.ClientKeyData) > 0
 	if user.Token == "" && !hasCert {

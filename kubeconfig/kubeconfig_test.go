@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package connection
+package kubeconfig
 
 import (
 	"strings"
@@ -12,7 +12,7 @@ import (
 
 const secretToken = "s3cr3t-t0ken"
 
-func kubeconfig(change func(*clientcmdapi.Config)) *clientcmdapi.Config {
+func config(change func(*clientcmdapi.Config)) *clientcmdapi.Config {
 	c := clientcmdapi.NewConfig()
 	c.CurrentContext = "default"
 	c.Clusters["default"] = &clientcmdapi.Cluster{Server: "https://provider.example:6443", TLSServerName: "kubernetes.default.svc"}
@@ -24,8 +24,8 @@ func kubeconfig(change func(*clientcmdapi.Config)) *clientcmdapi.Config {
 	return c
 }
 
-func TestParseKubeconfig(t *testing.T) {
-	got, err := ParseKubeconfig(encode(t, kubeconfig(nil)))
+func TestParsePlace(t *testing.T) {
+	got, err := ParsePlace(encode(t, config(nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestParseKubeconfig(t *testing.T) {
 }
 
 // W7, SEC-15: a Secret must not make the konnector run, read or reach anything else.
-func TestW7ParseKubeconfigRefuses(t *testing.T) {
+func TestW7ParseRefuses(t *testing.T) {
 	user := func(f func(*clientcmdapi.AuthInfo)) func(*clientcmdapi.Config) {
 		return func(c *clientcmdapi.Config) { f(c.AuthInfos["default"]) }
 	}
@@ -70,7 +70,7 @@ func TestW7ParseKubeconfigRefuses(t *testing.T) {
 		"context of unknown users": {func(c *clientcmdapi.Config) { c.Contexts["default"].AuthInfo = "other" }, "not among its users"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ParseKubeconfig(encode(t, kubeconfig(tc.change)))
+			_, err := ParsePlace(encode(t, config(tc.change)))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Fatalf("got error %v, want one with %q", err, tc.want)
 			}
@@ -81,8 +81,8 @@ func TestW7ParseKubeconfigRefuses(t *testing.T) {
 	}
 }
 
-func TestParseKubeconfigSaysEverythingAtOnce(t *testing.T) {
-	_, err := ParseKubeconfig(encode(t, kubeconfig(func(c *clientcmdapi.Config) {
+func TestParseSaysEverythingAtOnce(t *testing.T) {
+	_, err := ParsePlace(encode(t, config(func(c *clientcmdapi.Config) {
 		c.AuthInfos["default"].TokenFile = "/x"
 		c.Clusters["default"].ProxyURL = "http://evil"
 	})))
@@ -91,9 +91,17 @@ func TestParseKubeconfigSaysEverythingAtOnce(t *testing.T) {
 	}
 }
 
-func TestParseKubeconfigNotYAML(t *testing.T) {
-	_, err := ParseKubeconfig([]byte("\tuser: " + secretToken))
+func TestParseNotYAML(t *testing.T) {
+	_, err := ParsePlace([]byte("\tuser: " + secretToken))
 	if err == nil || strings.Contains(err.Error(), secretToken) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// A cluster of which no place is known is one, too.
+func TestParseNeedsNoNamespace(t *testing.T) {
+	got, err := Parse(encode(t, config(func(c *clientcmdapi.Config) { c.Contexts["default"].Namespace = "" })))
+	if err != nil || got.Namespace != "" || got.Config.BearerToken != secretToken {
 		t.Fatalf("got %v", err)
 	}
 }

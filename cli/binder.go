@@ -123,19 +123,25 @@ func (b *binder) agree(ctx context.Context, server *backendclient.Client, w want
 	return contractOf(response)
 }
 
-// contractOf checks a server's answer.
+// contractOf reads the answer to a bind, which has something to ask for.
 func contractOf(response *kubebindv1alpha2.BindingResourceResponse) (*contract, error) {
+	out, err := contractFrom(response)
+	if err == nil && len(out.requests) == 0 {
+		return nil, errors.New("the server's answer is not complete: it names nothing to ask for")
+	}
+	return out, err
+}
+
+// contractFrom reads a provider's answer.
+func contractFrom(response *kubebindv1alpha2.BindingResourceResponse) (*contract, error) {
 	out, err := contractIn(response.Kubeconfig)
 	if err != nil {
-		return nil, fmt.Errorf("reading the server's answer: %w", err)
-	}
-	if out.namespace == "" || len(response.Requests) == 0 {
-		return nil, errors.New("the server's answer is not complete: it names no place, or nothing to ask for there")
+		return nil, err
 	}
 	for _, raw := range response.Requests {
 		var request kubebindv1alpha2.APIServiceExportRequest
-		if err := json.Unmarshal(raw.Raw, &request); err != nil || request.APIVersion != kubebindv1alpha2.GroupVersion.String() {
-			return nil, fmt.Errorf("the server's answer asks for something that this program does not know (%s)", request.APIVersion)
+		if err := json.Unmarshal(raw.Raw, &request); err != nil || request.APIVersion != kubebindv1alpha2.GroupVersion.String() || request.Name == "" {
+			return nil, fmt.Errorf("the provider's answer asks for something that this program does not know (%s)", request.APIVersion)
 		}
 		request.Namespace = out.namespace
 		out.requests = append(out.requests, request)
@@ -145,8 +151,10 @@ func contractOf(response *kubebindv1alpha2.BindingResourceResponse) (*contract, 
 
 // conclude makes what the provider has agreed to at the provider, and then in the consumer; a dry run prints the latter.
 func (b *binder) conclude(ctx context.Context, c *contract) error {
-	if err := b.export(ctx, c); err != nil {
-		return err
+	if !c.exported {
+		if err := b.export(ctx, c); err != nil {
+			return err
+		}
 	}
 	if b.dry() {
 		return b.printBundle(c)

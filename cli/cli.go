@@ -61,7 +61,7 @@ func NewCommand(streams genericiooptions.IOStreams, options Options) *cobra.Comm
 	c.addFlags(root.PersistentFlags())
 	root.AddCommand(
 		c.loginCommand(), c.logoutCommand(), c.templatesCommand(), c.collectionsCommand(),
-		c.identityCommand(), c.statusCommand(), c.unbindCommand(), c.versionCommand(),
+		c.apiserviceCommand(), c.deployCommand(), c.identityCommand(), c.statusCommand(), c.unbindCommand(), c.versionCommand(),
 	)
 	return root
 }

@@ -54,6 +54,8 @@ type contract struct {
 	host       string
 	namespace  string
 	requests   []kubebindv1alpha2.APIServiceExportRequest
+	// exported says that the provider has done what the requests ask for.
+	exported bool
 }
 
 // contractIn reads where a provider's kubeconfig leads.

@@ -25,6 +25,7 @@
 //
 //	backend                  the provider's side: New and Run put together what is below
 //	backend/http             the front door: routes and the JSON API
+//	backend/web              the web page: sign-in, catalogue, ways to bind, bindings
 //	backend/auth             who somebody is, how the next request proves it, and what they may bind
 //	backend/auth/issuer      an OpenID provider for development, with a sign-in form
 //	backend/controllers/...  one controller each for requests, exports, namespaces, consumers, bindings and templates

@@ -269,7 +269,10 @@ func addFrontDoor(mgr mcmanager.Manager, tenancy providers.Tenancy, opts Options
 	})
 	ended := auth.NewSecretRevocations(local.GetClient(), local.GetAPIReader(), types.NamespacedName{Namespace: opts.LeaseNamespace, Name: endedSessionsSecret})
 	signIn := auth.New(auth.Options{Origin: f.origin, OpenID: openID, Prefixes: f.Prefixes, Lifetime: f.TokenExpiry}, keys, ended)
-	d := backendhttp.New(door, backendhttp.Provider{Clusters: mgr, Tenancy: tenancy}, signIn, auth.NewAccess(f.Prefixes))
+	d, err := backendhttp.New(door, backendhttp.Provider{Clusters: mgr, Tenancy: tenancy}, signIn, auth.NewAccess(f.Prefixes))
+	if err != nil {
+		return err
+	}
 	for _, c := range d.Collectors() {
 		if err := metrics.Registry.Register(c); err != nil {
 			opts.Logger.V(1).Info("the metrics of the front door are another backend's in this process", "error", err.Error())

@@ -266,7 +266,7 @@ func (s *SignIn) finish(w http.ResponseWriter, r *http.Request, l *login) (targe
 	default:
 		err = s.giveToken(r, session, answer)
 	}
-	return withQuery(redirect, answer), err
+	return WithQuery(redirect, answer), err
 }
 
 func (s *SignIn) giveCode(r *http.Request, session *Session, l *login, answer url.Values) error {
@@ -295,7 +295,7 @@ func (s *SignIn) fail(w http.ResponseWriter, r *http.Request, l *login, err erro
 		reply.Error(w, r, err)
 		return
 	}
-	http.Redirect(w, r, withQuery(target, url.Values{
+	http.Redirect(w, r, WithQuery(target, url.Values{
 		"error": {known.Code}, "error_description": {known.Error()}, "session_id": {l.SessionID},
 	}), http.StatusFound)
 }
@@ -348,8 +348,17 @@ func (s *SignIn) Token(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// Logout ends the session of a request, for all replicas, and takes its cookie away. It is fine if there is none.
+// Logout is End for programs.
 func (s *SignIn) Logout(w http.ResponseWriter, r *http.Request) {
+	if err := s.End(w, r); err != nil {
+		reply.Error(w, r, err)
+		return
+	}
+	reply.Text(w, r, "logged out")
+}
+
+// End ends the session of a request, for all replicas, and takes its cookie away. It is fine if there is none.
+func (s *SignIn) End(w http.ResponseWriter, r *http.Request) error {
 	cluster := r.URL.Query().Get("cluster_id")
 	session, err := s.Session(r, cluster)
 	if err == nil {
@@ -358,9 +367,8 @@ func (s *SignIn) Logout(w http.ResponseWriter, r *http.Request) {
 		err = nil
 	}
 	if err != nil {
-		reply.Error(w, r, err)
-		return
+		return err
 	}
 	http.SetCookie(w, s.cookie(cookieFor(cluster), "", "/", time.Time{}))
-	reply.Text(w, r, "logged out")
+	return nil
 }

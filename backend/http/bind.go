@@ -3,6 +3,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,35 +46,44 @@ type wish struct {
 	browser bool
 }
 
-// bind gives a consumer its place with a template granted, and says what to ask for there.
+// bind answers a client that binds.
 func (d *Door) bind(w http.ResponseWriter, r *http.Request, v visit) error {
 	want, err := parseWish(r, v)
 	if err != nil {
 		return err
 	}
-	template, err := d.allowed(r.Context(), v, want.template)
+	response, err := d.fulfil(r.Context(), v, want)
 	if err != nil {
 		return err
 	}
-	place, err := d.place(r.Context(), v, want)
+	reply.JSON(w, r, response)
+	return nil
+}
+
+// fulfil gives a consumer its place with a template granted, and says what to ask for there.
+func (d *Door) fulfil(ctx context.Context, v visit, want wish) (*kubebindv1alpha2.BindingResourceResponse, error) {
+	template, err := d.allowed(ctx, v, want.template)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	place, err := d.place(ctx, v, want)
+	if err != nil {
+		return nil, err
 	}
 	request := &kubebindv1alpha2.APIServiceExportRequest{
 		ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: want.name}, Spec: catalog.RequestFor(&template.Spec),
 	}
 	response, err := responseTo(v, place, request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if want.browser {
-		if err := export(r.Context(), v, request); err != nil {
-			return err
+		if err := export(ctx, v, request); err != nil {
+			return nil, err
 		}
 		response.BindingName = want.name
 	}
-	reply.JSON(w, r, response)
-	return nil
+	return response, nil
 }
 
 func parseWish(r *http.Request, v visit) (wish, error) {
@@ -84,31 +94,33 @@ func parseWish(r *http.Request, v visit) (wish, error) {
 	if body.Spec.TemplateRef == nil || body.Spec.TemplateRef.Name == "" {
 		return wish{}, badRequest("Missing spec.templateRef.name")
 	}
-	out := wish{name: body.Name, template: body.Spec.TemplateRef.Name}
-	if out.name == "" {
-		out.name = out.template
+	consumer := body.Spec.ClusterIdentity
+	if consumer.Identity == "" {
+		return wish{}, badRequest("Missing cluster identity")
 	}
-	for field, name := range map[string]string{"metadata.name": out.name, "spec.templateRef.name": out.template} {
+	browser := consumer.Identity == uiIdentity
+	if browser {
+		consumer.Identity = ownIdentity(v)
+	}
+	if id := r.URL.Query().Get("consumer_id"); id != "" {
+		consumer.Identity = id
+	}
+	out, err := newWish(v, body.Name, body.Spec.TemplateRef.Name, consumer)
+	out.browser = browser
+	return out, err
+}
+
+// newWish checks names and identities.
+func newWish(v visit, name, template string, consumer kubebindv1alpha2.ClusterIdentity) (wish, error) {
+	name = cmp.Or(name, template)
+	for field, name := range map[string]string{"metadata.name": name, "spec.templateRef.name": template} {
 		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
 			return wish{}, badRequest("%s %q: %s", field, name, strings.Join(problems, "; "))
 		}
 	}
-	identity := body.Spec.ClusterIdentity.Identity
-	if identity == "" {
-		return wish{}, badRequest("Missing cluster identity")
-	}
-	if identity == uiIdentity {
-		identity, out.browser = ownIdentity(v), true
-	}
-	if id := r.URL.Query().Get("consumer_id"); id != "" {
-		identity = id
-	}
-	out.consumer = providers.Consumer{
-		Identity: identity, Requester: v.Requester(), Author: v.Subject, PrettyName: body.Spec.ClusterIdentity.PrettyName,
-	}
-	if out.consumer.PrettyName == "" {
-		out.consumer.PrettyName = out.name
-	}
+	out := wish{name: name, template: template, consumer: providers.Consumer{
+		Identity: consumer.Identity, Requester: v.Requester(), Author: v.Subject, PrettyName: cmp.Or(consumer.PrettyName, name),
+	}}
 	return out, validConsumer(out.consumer, v)
 }
 
@@ -128,8 +140,20 @@ func validConsumer(consumer providers.Consumer, v visit) error {
 // ownIdentity is that of a consumer which is only known by who signed in.
 func ownIdentity(v visit) string { return v.Issuer + "/" + v.Subject }
 
-// allowed returns a template that somebody may bind. Who may not does not learn whether it exists.
+// allowed returns a template that somebody may bind, if it can be bound now.
 func (d *Door) allowed(ctx context.Context, v visit, name string) (*kubebindv1alpha2.APIServiceExportTemplate, error) {
+	template, err := d.template(ctx, v, name)
+	if err != nil {
+		return nil, err
+	}
+	if c := kubebindv1alpha2.FindCondition(template.Status.Conditions, kubebindv1alpha2.ConditionReady); c != nil && c.Status == metav1.ConditionFalse {
+		return nil, badRequest("The template %q cannot be bound now: %s", name, c.Message)
+	}
+	return template, nil
+}
+
+// template returns a template that somebody may bind. Who may not does not learn whether it exists.
+func (d *Door) template(ctx context.Context, v visit, name string) (*kubebindv1alpha2.APIServiceExportTemplate, error) {
 	may, err := d.access.MayBind(ctx, v.scope, v.Session, name)
 	if err != nil {
 		return nil, err
@@ -142,9 +166,6 @@ func (d *Door) allowed(ctx context.Context, v visit, name string) (*kubebindv1al
 		return nil, notFound("There is no template %q.", name)
 	} else if err != nil {
 		return nil, fmt.Errorf("reading the template: %w", err)
-	}
-	if c := kubebindv1alpha2.FindCondition(template.Status.Conditions, kubebindv1alpha2.ConditionReady); c != nil && c.Status == metav1.ConditionFalse {
-		return nil, badRequest("The template %q cannot be bound now: %s", name, c.Message)
 	}
 	return template, nil
 }

@@ -59,7 +59,11 @@ func (d *Door) offered(ctx context.Context, v visit) ([]kubebindv1alpha2.APIServ
 
 // collections lists collections with those of their templates that somebody may bind, and leaves out the empty ones.
 func (d *Door) collections(w http.ResponseWriter, r *http.Request, v visit) error {
-	found, err := d.collected(r.Context(), v)
+	offered, err := d.offered(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	found, err := collected(r.Context(), v, offered)
 	if err != nil {
 		return err
 	}
@@ -70,11 +74,8 @@ func (d *Door) collections(w http.ResponseWriter, r *http.Request, v visit) erro
 	return nil
 }
 
-func (d *Door) collected(ctx context.Context, v visit) ([]kubebindv1alpha2.Collection, error) {
-	offered, err := d.offered(ctx, v)
-	if err != nil {
-		return nil, err
-	}
+// collected are the collections of the templates that somebody may bind, by name.
+func collected(ctx context.Context, v visit, offered []kubebindv1alpha2.APIServiceExportTemplate) ([]kubebindv1alpha2.Collection, error) {
 	var all kubebindv1alpha2.CollectionList
 	if err := v.scope.List(ctx, &all); err != nil {
 		return nil, fmt.Errorf("listing the collections: %w", err)

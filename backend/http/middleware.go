@@ -57,7 +57,7 @@ func (d *Door) observed(next http.Handler) http.Handler {
 			if p := recover(); p != nil {
 				log.Error(fmt.Errorf("panic: %v", p), "a handler failed", "stack", string(debug.Stack()))
 				if rec.status == 0 {
-					reply.Error(rec, r, errors.New("a handler failed"))
+					d.fail(rec, r, errors.New("a handler failed"))
 				}
 			}
 			took := time.Since(start)
@@ -73,7 +73,7 @@ func (d *Door) observed(next http.Handler) http.Handler {
 func (d *Door) fenced(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		reply.Error(w, r, forbidden("The request comes from a page of another origin."))
+		d.fail(w, r, forbidden("The request comes from a page of another origin."))
 	}))
 	guarded := guard.Handler(next)
 	secure := d.opts.Origin.Scheme == "https"
@@ -102,30 +102,47 @@ type visit struct {
 
 // signedIn is a handler for visits.
 func (d *Door) signedIn(handle func(w http.ResponseWriter, r *http.Request, v visit) error) http.Handler {
-	return answering(func(w http.ResponseWriter, r *http.Request) error {
-		name := r.URL.Query().Get("cluster_id")
-		session, err := d.signIn.Session(r, name)
-		if err != nil {
-			return err
-		}
-		cl, err := d.clusters.GetCluster(r.Context(), multicluster.ClusterName(name))
-		if errors.Is(err, multicluster.ErrClusterNotFound) {
-			return notFound("There is no logical cluster %q.", name)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, err := d.enter(r)
+		if err == nil {
+			err = handle(w, r, v)
 		}
 		if err != nil {
-			return fmt.Errorf("finding the logical cluster: %w", err)
+			d.fail(w, r, err)
 		}
-		return handle(w, r, visit{Session: session, scope: loop.ScopeOf(multicluster.ClusterName(name), cl)})
 	})
 }
 
-// answering answers with the error that a handler returns.
-func answering(handle func(w http.ResponseWriter, r *http.Request) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := handle(w, r); err != nil {
-			reply.Error(w, r, err)
-		}
-	})
+// enter returns who sends a request, and where to.
+func (d *Door) enter(r *http.Request) (visit, error) {
+	name := r.URL.Query().Get("cluster_id")
+	session, err := d.signIn.Session(r, name)
+	if err != nil {
+		return visit{}, err
+	}
+	cl, err := d.clusters.GetCluster(r.Context(), multicluster.ClusterName(name))
+	if errors.Is(err, multicluster.ErrClusterNotFound) {
+		return visit{}, notFound("There is no logical cluster %q.", name)
+	}
+	if err != nil {
+		return visit{}, fmt.Errorf("finding the logical cluster: %w", err)
+	}
+	return visit{Session: session, scope: loop.ScopeOf(multicluster.ClusterName(name), cl)}, nil
+}
+
+// fail answers with an error: programs get JSON, people a page.
+func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status, answer := reply.Explain(w, r, err)
+	d.failWith(w, r, status, answer)
+}
+
+// failWith is fail with a status that does not follow from the error.
+func (d *Door) failWith(w http.ResponseWriter, r *http.Request, status int, answer *kubebindv1alpha2.Error) {
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		reply.ErrorWith(w, r, status, answer)
+		return
+	}
+	d.site.Problem(w, r, status, answer)
 }
 
 func notFound(format string, args ...any) error {

@@ -16,18 +16,22 @@ import (
 // Handler returns all routes.
 func (d *Door) Handler() http.Handler {
 	mux := http.NewServeMux()
-	for path, methods := range d.routes() {
+	routes := d.routes()
+	for path, page := range d.site.Routes() {
+		routes[path] = methods(page)
+	}
+	for path, methods := range routes {
 		for method, handler := range methods {
 			mux.Handle(method+" "+path, handler)
 		}
-		mux.Handle(path, wrongMethod(slices.Sorted(maps.Keys(methods))))
+		mux.Handle(path, d.wrongMethod(slices.Sorted(maps.Keys(methods))))
 	}
 	if d.opts.Issuer != nil {
 		mux.Handle("/oidc/", d.opts.Issuer)
 	}
-	mux.Handle("/", answering(func(_ http.ResponseWriter, r *http.Request) error {
-		return notFound("There is nothing at %s.", r.URL.Path)
-	}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		d.fail(w, r, notFound("There is nothing at %s.", r.URL.Path))
+	})
 	return d.observed(d.fenced(mux))
 }
 
@@ -54,10 +58,10 @@ func (d *Door) routes() map[string]methods {
 	}
 }
 
-func wrongMethod(allowed []string) http.Handler {
+func (d *Door) wrongMethod(allowed []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		reply.ErrorWith(w, r, http.StatusMethodNotAllowed, &kubebindv1alpha2.Error{
+		d.failWith(w, r, http.StatusMethodNotAllowed, &kubebindv1alpha2.Error{
 			Code: kubebindv1alpha2.ErrorCodeBadRequest, Message: r.URL.Path + " takes " + strings.Join(allowed, " and ") + ", not " + r.Method + ".",
 		})
 	})

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	"kube-bind.io/kube-bind/backend/auth"
+	"kube-bind.io/kube-bind/backend/web"
 	"kube-bind.io/kube-bind/providers"
 )
 
@@ -63,6 +64,7 @@ type Door struct {
 	signIn   *auth.SignIn
 	access   *auth.Access
 	metrics  *metrics
+	site     *web.Site
 }
 
 // Provider is what the door opens to.
@@ -74,10 +76,13 @@ type Provider struct {
 }
 
 // New returns a door to a provider, for people that signIn knows and as far as access allows.
-func New(opts Options, provider Provider, signIn *auth.SignIn, access *auth.Access) *Door {
-	return &Door{
+func New(opts Options, provider Provider, signIn *auth.SignIn, access *auth.Access) (*Door, error) {
+	d := &Door{
 		opts: opts, clusters: provider.Clusters, tenancy: provider.Tenancy, signIn: signIn, access: access, metrics: newMetrics(),
 	}
+	var err error
+	d.site, err = web.New(web.Options{PrettyName: opts.PrettyName, Version: opts.Version}, house{d})
+	return d, err
 }
 
 // NeedLeaderElection tells the manager that every replica serves.

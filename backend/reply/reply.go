@@ -46,15 +46,21 @@ func write(w http.ResponseWriter, r *http.Request, status int, value any) {
 	}
 }
 
-// Error answers with what an error means to the client. What only the provider should know is logged, and the client is told
-// the request's id.
+// Error answers with what an error means to the client.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
+	status, answer := Explain(w, r, err)
+	ErrorWith(w, r, status, answer)
+}
+
+// Explain returns the status of an error, and what the client is told. What only the provider should know is logged, and the
+// client is told the request's id.
+func Explain(w http.ResponseWriter, r *http.Request, err error) (int, *kubebindv1alpha2.Error) {
 	status, answer := judge(err)
 	if status == http.StatusInternalServerError {
 		ctrl.LoggerFrom(r.Context()).Error(err, "a request failed", "path", r.URL.Path)
 		answer.Details = "The provider's log has more about the request " + w.Header().Get(RequestID) + "."
 	}
-	ErrorWith(w, r, status, answer)
+	return status, answer
 }
 
 // ErrorWith answers with an error and a status that does not follow from its code.

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend/auth"
+	"kube-bind.io/kube-bind/backend/catalog"
+	"kube-bind.io/kube-bind/backend/source"
+	"kube-bind.io/kube-bind/backend/web"
+)
+
+// house is what the pages see of a Door.
+type house struct{ *Door }
+
+// guest is what the pages see of a visit.
+type guest struct {
+	door  *Door
+	visit visit
+}
+
+// Enter returns who sends a request.
+func (h house) Enter(r *http.Request) (web.Guest, error) {
+	v, err := h.enter(r)
+	if err != nil {
+		return nil, err
+	}
+	return guest{door: h.Door, visit: v}, nil
+}
+
+// Leave ends the session of a request.
+func (h house) Leave(w http.ResponseWriter, r *http.Request) error { return h.signIn.End(w, r) }
+
+// Person returns who it is.
+func (g guest) Person() *auth.Session { return g.visit.Session }
+
+// Offers returns what the guest may bind.
+func (g guest) Offers(ctx context.Context) (*web.Offers, error) {
+	templates, err := g.door.offered(ctx, g.visit)
+	if err != nil {
+		return nil, err
+	}
+	collections, err := collected(ctx, g.visit, templates)
+	return &web.Offers{Templates: templates, Collections: collections}, err
+}
+
+// Offer returns one template, and the CRDs of its resources.
+func (g guest) Offer(ctx context.Context, name string) (*kubebindv1alpha2.APIServiceExportTemplate, catalog.Sources, error) {
+	template, err := g.door.template(ctx, g.visit, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	sources, err := source.Find(ctx, g.visit.scope, template.Spec.Resources)
+	return template, sources, err
+}
+
+// Bind binds a template.
+func (g guest) Bind(ctx context.Context, wish web.Wish) (*kubebindv1alpha2.BindingResourceResponse, error) {
+	identity := kubebindv1alpha2.ClusterIdentity{Identity: cmp.Or(wish.Identity, ownIdentity(g.visit))}
+	want, err := newWish(g.visit, wish.Name, wish.Template, identity)
+	if err != nil {
+		return nil, err
+	}
+	want.browser = wish.Identity == ""
+	return g.door.fulfil(ctx, g.visit, want)
+}
+
+// Places returns what the guest has bound, by the names of the clusters.
+func (g guest) Places(ctx context.Context) ([]web.Place, error) {
+	bindings, err := placesOf(ctx, g.visit)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]web.Place, 0, len(bindings))
+	for _, binding := range bindings {
+		var exports kubebindv1alpha2.APIServiceExportList
+		if err := g.visit.scope.List(ctx, &exports, client.InNamespace(binding.Namespace)); err != nil {
+			return nil, fmt.Errorf("listing the exports: %w", err)
+		}
+		slices.SortFunc(exports.Items, func(a, b kubebindv1alpha2.APIServiceExport) int { return cmp.Compare(a.Name, b.Name) })
+		out = append(out, web.Place{Binding: binding, Exports: exports.Items})
+	}
+	slices.SortFunc(out, func(a, b web.Place) int {
+		return cmp.Or(cmp.Compare(a.Name(), b.Name()), cmp.Compare(a.Binding.Namespace, b.Binding.Namespace))
+	})
+	return out, nil
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package web
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// Fields of the forms to bind.
+const (
+	nameField = "name"
+	asField   = "as"
+	// asFile is the value of asField for a download.
+	asFile = "file"
+)
+
+// bindingName returns the name in the form to bind.
+func bindingName(r *http.Request) (string, error) {
+	if err := r.ParseForm(); err != nil {
+		return "", badRequest("The form cannot be read: " + err.Error())
+	}
+	name := strings.TrimSpace(r.PostForm.Get(nameField))
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		return name, badRequest(fmt.Sprintf("The name %q cannot be used: write small letters, digits, '-' and '.', and begin and end with a letter or digit.", name))
+	}
+	return name, nil
+}
+
+// bindForProgram binds for the program that waits, and sends the browser there. It is told only what was chosen if it binds
+// by itself. Older ones get the kubeconfig in the address: it goes to their own machine.
+func (s *Site) bindForProgram(v *visit) error {
+	if v.errand.program == nil {
+		return badRequest("No program waits for a binding. Begin anew in your terminal.")
+	}
+	template := v.r.PathValue("name")
+	name, err := bindingName(v.r)
+	if err != nil {
+		return s.refused(v, name, err)
+	}
+	answer := url.Values{}
+	if v.errand.parameters.Get(responseParameter) == choice {
+		if _, _, err := v.guest.Offer(v.r.Context(), template); err != nil {
+			return err
+		}
+		answer.Set("template", template)
+		answer.Set("name", name)
+	} else {
+		wish := Wish{Template: template, Name: name, Identity: v.errand.parameters.Get(consumerParameter)}
+		response, err := v.guest.Bind(v.r.Context(), wish)
+		if err != nil {
+			return s.refused(v, name, err)
+		}
+		raw, err := json.Marshal(response)
+		if err != nil {
+			return fmt.Errorf("encoding the binding: %w", err)
+		}
+		answer.Set("binding_response", base64.URLEncoding.EncodeToString(raw))
+	}
+	v.w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(v.w, v.r, v.errand.answer(answer), http.StatusSeeOther)
+	return nil
+}
+
+// bindForPerson binds under the person's own identity, and shows a manifest for a cluster, or has it downloaded.
+func (s *Site) bindForPerson(v *visit) error {
+	name, err := bindingName(v.r)
+	if err != nil {
+		return s.refused(v, name, err)
+	}
+	response, err := v.guest.Bind(v.r.Context(), Wish{Template: v.r.PathValue("name"), Name: name})
+	if err != nil {
+		return s.refused(v, name, err)
+	}
+	made, err := newBundle(v.r.PathValue("name"), name, response.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	if v.r.PostForm.Get(asField) != asFile {
+		s.show(v, showing{name: "bundle", title: "Your binding is ready", main: made})
+		return nil
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", "application/yaml; charset=utf-8")
+	h.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", made.File))
+	h.Set("Content-Security-Policy", policy(false))
+	h.Set("Cache-Control", "no-store")
+	write(v.w, v.r, []byte(made.Manifest))
+	return nil
+}

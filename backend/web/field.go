@@ -28,7 +28,12 @@ type field struct {
 	// Fields are those below, and Deeper says that there are some which are not shown.
 	Fields []field
 	Deeper bool
+	// Open says that they are to be seen at once.
+	Open bool
 }
+
+// maxOpen is how many fields are to be seen at once.
+const maxOpen = 12
 
 // fieldsOf returns the fields of an object: required ones first, then by name. What every object of Kubernetes has is left out.
 func fieldsOf(schema *apiextensionsv1.JSONSchemaProps) []field {
@@ -39,7 +44,11 @@ func fieldsOf(schema *apiextensionsv1.JSONSchemaProps) []field {
 	for _, name := range []string{"apiVersion", "kind", "metadata"} {
 		delete(top.Properties, name)
 	}
-	return fieldsBelow(top, 1)
+	out := fieldsBelow(top, 1)
+	for i := range out {
+		out[i].Open = out[i].Name == "spec" && len(out[i].Fields) <= maxOpen
+	}
+	return out
 }
 
 func fieldsBelow(schema *apiextensionsv1.JSONSchemaProps, depth int) []field {

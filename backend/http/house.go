@@ -86,7 +86,10 @@ func (g guest) Places(ctx context.Context) ([]web.Place, error) {
 			return nil, fmt.Errorf("listing the exports: %w", err)
 		}
 		slices.SortFunc(exports.Items, func(a, b kubebindv1alpha2.APIServiceExport) int { return cmp.Compare(a.Name, b.Name) })
-		out = append(out, web.Place{Binding: binding, Exports: exports.Items})
+		out = append(out, web.Place{
+			Binding: binding, Exports: exports.Items,
+			Own: binding.Annotations[kubebindv1alpha2.IdentityAnnotation] == ownIdentity(g.visit),
+		})
 	}
 	slices.SortFunc(out, func(a, b web.Place) int {
 		return cmp.Or(cmp.Compare(a.Name(), b.Name()), cmp.Compare(a.Binding.Namespace, b.Binding.Namespace))

@@ -58,6 +58,8 @@ type Place struct {
 	Binding kubebindv1alpha2.ClusterBinding
 	// Exports are what was bound, by name.
 	Exports []kubebindv1alpha2.APIServiceExport
+	// Own says that the consumer is only known by the person who bound.
+	Own bool
 }
 
 // Name is what people call the consumer.

@@ -58,8 +58,8 @@ type page struct {
 	errand
 	// Title is the heading, and in the browser's.
 	Title string
-	// Provider and Version are the backend's.
-	Provider, Version string
+	// Provider, Version and Origin are the backend's.
+	Provider, Version, Origin string
 	// Path is that of the request.
 	Path string
 	// Person is nil if nobody is signed in.
@@ -88,7 +88,7 @@ func (s *Site) show(v *visit, what showing) {
 // render answers with a page.
 func (s *Site) render(w http.ResponseWriter, r *http.Request, content page, what showing) {
 	content.Title, content.Main, content.Path = what.title, what.main, r.URL.Path
-	content.Provider, content.Version = s.opts.PrettyName, s.opts.Version
+	content.Provider, content.Version, content.Origin = s.opts.PrettyName, s.opts.Version, s.opts.Origin
 	var body bytes.Buffer
 	if err := s.pages[what.name].ExecuteTemplate(&body, frame, content); err != nil {
 		ctrl.LoggerFrom(r.Context()).Error(err, "a page is broken", "page", what.name)

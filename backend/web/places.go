@@ -123,6 +123,9 @@ func showPlace(p *Place, now time.Time) shownPlace {
 		Identity: p.Binding.Annotations[kubebindv1alpha2.IdentityAnnotation],
 		Health:   health{Colour: "waiting", Word: "Waiting for its konnector"}, Heartbeat: "never",
 	}
+	if p.Own {
+		out.Name, out.Identity = "Bound with a manifest", ""
+	}
 	if beat := status.LastHeartbeatTime; beat != nil {
 		out.Heartbeat = ago(now.Sub(beat.Time))
 	}

@@ -16,6 +16,8 @@ type Options struct {
 	PrettyName string
 	// Version is the backend's.
 	Version string
+	// Origin is where people find the backend: scheme and host.
+	Origin string
 }
 
 // Site serves the pages.

@@ -3,9 +3,19 @@
 package web
 
 import (
+	"context"
+	"encoding/base64"
+	"net/url"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // Somebody comes, signs in, looks around, and goes.
@@ -28,9 +38,6 @@ func TestVisit(t *testing.T) {
 	b.picture("web-service")
 	b.inDark("web-service-dark")
 	b.onPhone("web-service-phone")
-	b.click(`nav a[href="/bindings"]`)
-	b.sees("You have bound nothing yet")
-	b.fits()
 	b.click(".person button")
 	b.at("/")
 	b.sees("Sign in")
@@ -63,4 +70,170 @@ func TestSearch(t *testing.T) {
 	b.at("/?collection=networking&q=TLS")
 	b.arrive("pressing Enter", chromedp.SendKeys(chromedp.CSS("#q"), "\r"))
 	b.at("/?collection=networking&q=TLS")
+}
+
+// Errors are pages as well.
+func TestProblems(t *testing.T) {
+	b := newTab(t)
+	b.refused = true
+	for path, texts := range map[string][]string{
+		"/nothing": {"Nothing is here", "/nothing"},
+		"/bindings?redirect_url=https://example.org/&session_id=s": {"This does not work", "cannot be answered"},
+		"/cli?error=AUTHORIZATION_FAILED&error_description=no":     {"You are not signed in", "AUTHORIZATION_FAILED: no"},
+		"/assets/none.css": {"Nothing is here"},
+	} {
+		b.open(path)
+		b.sees(texts...)
+		b.fits()
+	}
+	b.open("/")
+	b.signIn("bob")
+	b.sees("No services for you yet")
+	b.fits()
+	b.picture("web-no-services")
+	b.click(`nav a[href="/bindings"]`)
+	b.sees("You have bound nothing yet")
+	b.fits()
+	b.picture("web-no-bindings")
+	b.open("/templates/cowboys")
+	b.sees("You may not do this", "verb bind on apiserviceexporttemplates")
+	b.fits()
+	b.picture("web-forbidden")
+	b.click("main a.button")
+	b.at("/")
+}
+
+// A service that cannot be bound says why.
+func TestTrouble(t *testing.T) {
+	b := newTab(t)
+	b.open("/")
+	b.signIn("alice")
+	b.click(`a[href="/templates/unicorns"]`)
+	b.sees("It cannot be bound now", "there is no CRD unicorns.example.org", "The provider has no schema of it")
+	b.fits()
+	if got := b.evaluate(`document.querySelectorAll(".bind form").length`); got != "0" {
+		t.Error("it can be bound")
+	}
+}
+
+// A code is there to be carried to a terminal.
+func TestCode(t *testing.T) {
+	b := newTab(t)
+	query := url.Values{
+		"redirect_url": {world.origin + "/cli"}, "session_id": {"s1"}, "client_type": {"cli"},
+		"code_challenge": {base64.RawURLEncoding.EncodeToString(make([]byte, 32))},
+	}
+	b.open("/api/authorize?" + query.Encode())
+	b.fillIn("alice")
+	b.sees("Paste this code into the terminal", "Have you not begun this yourself?")
+	b.fits()
+	b.picture("web-code")
+	if got := b.evaluate(`document.querySelector("#code").textContent === new URLSearchParams(location.search).get("code")`); got != "true" {
+		t.Error("it is another code")
+	}
+}
+
+// Somebody without a mouse gets from the address to a bound service.
+func TestKeyboard(t *testing.T) {
+	b := newTab(t)
+	b.open("/")
+	b.signIn("alice")
+	b.press(kb.Tab)
+	if got := b.focus(); got != "Skip to the content" {
+		t.Errorf("the first stop is %q", got)
+	}
+	b.picture("web-skip-link")
+	b.press(kb.Enter)
+	var stops []string
+	for range 14 {
+		b.press(kb.Tab)
+		stops = append(stops, b.focus())
+	}
+	want := []string{"q", "Search", "All services", "data 1", "networking 2", "certificates", "cowboys", "postgres", "routes", "unicorns"}
+	if got := stops[:len(want)]; !slices.Equal(got, want) {
+		t.Errorf("the stops are %q, want %q", got, want)
+	}
+	b.do("going to a service", chromedp.Focus(chromedp.CSS(`a[href="/templates/cowboys"]`)))
+	b.arrive("pressing Enter", chromedp.KeyEvent(kb.Enter))
+	b.at("/templates/cowboys")
+	// What has the focus can be seen to.
+	for range 12 {
+		b.press(kb.Tab)
+		if got := b.evaluate(`document.activeElement === document.body || getComputedStyle(document.activeElement).outlineStyle !== "none" || getComputedStyle(document.activeElement, "::after").outlineStyle !== "none"`); got != "true" {
+			t.Errorf("nobody sees that %q has the focus", b.focus())
+		}
+	}
+}
+
+// Without scripts everything but what is live is there.
+func TestWithoutScripts(t *testing.T) {
+	b := newTab(t)
+	b.do("turning scripts off", chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return err
+	}))
+	b.open("/")
+	b.signIn("alice")
+	b.do("typing", chromedp.SendKeys(chromedp.CSS("#q"), "TLS"))
+	b.arrive("pressing Enter", chromedp.SendKeys(chromedp.CSS("#q"), kb.Enter))
+	b.at("/?q=TLS")
+	b.sees("certificates")
+	b.seesNot("postgres")
+	b.click(`a[href="/templates/certificates"]`)
+	b.click(`button[formaction*="/bundle"]:not([name])`)
+	b.sees("Your binding is ready")
+	b.fits()
+	if got := b.evaluate(`[...document.querySelectorAll("[data-copy]")].filter((e) => e.checkVisibility()).length`); got != "0" {
+		t.Errorf("%s buttons do nothing", got)
+	}
+	b.click(`nav a[href="/bindings"]`)
+	b.sees("certificates.cert-manager.io", "Refresh")
+	b.click(".person button")
+	b.sees("Sign in")
+}
+
+// TestWatching has a page do what it must not: tests that see nothing would pass.
+func TestWatching(t *testing.T) {
+	b := newTab(t)
+	b.open("/")
+	for what, script := range map[string]string{
+		"an inline style":         `document.body.setAttribute("style", "color: red")`,
+		"an inline script":        `document.body.append(Object.assign(document.createElement("script"), {textContent: "1"}))`,
+		"a picture from afar":     `new Image().src = "http://127.0.0.1:9/x.png"`,
+		"an error in the console": `console.error("no")`,
+		"a broken script":         `setTimeout(() => { throw new Error("no") })`,
+		"eval":                    `setTimeout("1")`,
+	} {
+		b.evaluate(script)
+		err := wait.PollUntilContextTimeout(b.ctx, 20*time.Millisecond, timeout/4, true, func(context.Context) (bool, error) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return len(b.wrong) > 0, nil
+		})
+		if err != nil {
+			t.Errorf("%s is not seen", what)
+		}
+		b.mu.Lock()
+		b.wrong = nil
+		b.mu.Unlock()
+	}
+}
+
+// TestLooking has the audit look at what it must not like.
+func TestLooking(t *testing.T) {
+	b := newTab(t)
+	b.open("/")
+	for script, want := range map[string]string{
+		`document.body.append(document.createElement("h1"))`:                                                              "not one h1",
+		`document.querySelector("main").append(Object.assign(document.createElement("input"), {id: "i"}))`:                "no label",
+		`document.querySelector("main").append(document.createElement("button"))`:                                         "says nothing",
+		`document.querySelector("h1").textContent = "x".repeat(300); document.querySelector("h1").classList.add("badge")`: "px too wide",
+		`document.querySelector(".lead").className = "tile"`:                                                              "contrast",
+	} {
+		b.evaluate("(() => { " + script + " })()")
+		if got := b.evaluate(audit); !strings.Contains(got, want) {
+			t.Errorf("%s: the audit says %q, want %q", script, got, want)
+		}
+		b.open("/")
+	}
 }

@@ -218,12 +218,24 @@ func (b *tab) at(path string) {
 func (b *tab) signIn(name string) {
 	b.t.Helper()
 	b.click("main a.button")
+	b.fillIn(name)
+}
+
+// fillIn fills in the issuer's form.
+func (b *tab) fillIn(name string) {
+	b.t.Helper()
 	for _, u := range issuer.DefaultUsers() {
 		if u.Name == name {
 			b.do("filling in the form", chromedp.SetValue(chromedp.CSS("#name"), u.Name), chromedp.SetValue(chromedp.CSS("#password"), u.Password))
 		}
 	}
 	b.click("main button")
+}
+
+// press presses a key.
+func (b *tab) press(key string) {
+	b.t.Helper()
+	b.do("pressing a key", chromedp.KeyEvent(key))
 }
 
 // picture writes a screenshot for the documentation, of what is in the window.

@@ -4,6 +4,7 @@ package providers
 
 import (
 	"context"
+	"time"
 
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
@@ -62,4 +63,6 @@ type Place struct {
 	KubeconfigSecret kubebindv1alpha2.LocalSecretKeyRef
 	// Kubeconfig is the consumer's credential for this place.
 	Kubeconfig []byte
+	// RenewAt is when Repair has to be called at the latest, because time alone changes the credential then. Zero is never.
+	RenewAt time.Time
 }

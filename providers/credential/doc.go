@@ -2,6 +2,7 @@
 
 // Package credential turns a ServiceAccount's token into the kubeconfig that a consumer gets.
 //
-// The token is that of a Secret of type kubernetes.io/service-account-token: it has no expiry, and deleting the Secret
-// revokes it at once. The package reads and makes bytes; who stores them, and when a new one is due, is the caller's.
+// A token expires, and is renewed after half of its lifetime; Issued knows when. Or it is that of a Secret of type
+// kubernetes.io/service-account-token, which has no expiry, for providers that ask for it. Either way it is refused once its
+// ServiceAccount is gone. The package reads and makes bytes; who stores them, and asks for tokens, is the caller.
 package credential

@@ -3,7 +3,6 @@
 package kube
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -15,7 +14,6 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/providers"
-	"kube-bind.io/kube-bind/providers/credential"
 )
 
 // placeMeta is that of an object of the place. By the label the backend's caches see it.
@@ -67,12 +65,13 @@ func (p *Provider) ensureClusterBinding(ctx context.Context, namespace string, c
 	})
 }
 
-// ensureRights makes the ServiceAccount and what it may do in the contract namespace.
+func (p *Provider) ensureAccount(ctx context.Context, namespace string) (*corev1.ServiceAccount, error) {
+	want := &corev1.ServiceAccount{ObjectMeta: placeMeta(namespace, kubebindv1alpha2.BinderName)}
+	return ensure(ctx, p, want, func(have *corev1.ServiceAccount) (bool, error) { return relabel(have), nil })
+}
+
+// ensureRights makes what the ServiceAccount may do in the contract namespace.
 func (p *Provider) ensureRights(ctx context.Context, namespace string) error {
-	account := &corev1.ServiceAccount{ObjectMeta: placeMeta(namespace, kubebindv1alpha2.BinderName)}
-	if _, err := ensure(ctx, p, account, func(have *corev1.ServiceAccount) (bool, error) { return relabel(have), nil }); err != nil {
-		return fmt.Errorf("making the ServiceAccount: %w", err)
-	}
 	role := &rbacv1.Role{ObjectMeta: placeMeta(namespace, kubebindv1alpha2.BinderName), Rules: binderRules(namespace)}
 	_, err := ensure(ctx, p, role, func(have *rbacv1.Role) (bool, error) {
 		changed := relabel(have)
@@ -132,45 +131,4 @@ func binderRules(namespace string) []rbacv1.PolicyRule {
 			Verbs: []string{"get", "patch", "update"},
 		},
 	}
-}
-
-// ensureToken returns the ServiceAccount's token, or a NotReadyError until the token controller has made one.
-func (p *Provider) ensureToken(ctx context.Context, namespace string) (string, error) {
-	want := &corev1.Secret{ObjectMeta: placeMeta(namespace, kubebindv1alpha2.BinderName), Type: corev1.SecretTypeServiceAccountToken}
-	want.Annotations = map[string]string{corev1.ServiceAccountNameKey: kubebindv1alpha2.BinderName}
-	secret, err := ensure(ctx, p, want, func(have *corev1.Secret) (bool, error) {
-		if have.Type != want.Type || have.Annotations[corev1.ServiceAccountNameKey] != kubebindv1alpha2.BinderName {
-			return false, &providers.ForeignError{
-				Object: "Secret " + namespace + "/" + have.Name, Message: "it is no token of the ServiceAccount; remove it",
-			}
-		}
-		return relabel(have), nil
-	})
-	if err != nil {
-		return "", err
-	}
-	token := credential.Token(secret)
-	if token == "" {
-		return "", &providers.NotReadyError{Message: "waiting for the token of the ServiceAccount", RetryAfter: retryAfter}
-	}
-	return token, nil
-}
-
-func (p *Provider) ensureKubeconfig(ctx context.Context, namespace string, ref kubebindv1alpha2.LocalSecretKeyRef, token string) ([]byte, error) {
-	kubeconfig, err := p.endpoint.Kubeconfig(namespace, token)
-	if err != nil {
-		return nil, err
-	}
-	want := &corev1.Secret{ObjectMeta: placeMeta(namespace, ref.Name), Data: map[string][]byte{ref.Key: kubeconfig}}
-	_, err = ensure(ctx, p, want, func(have *corev1.Secret) (bool, error) {
-		changed := relabel(have)
-		if !bytes.Equal(have.Data[ref.Key], kubeconfig) {
-			if have.Data == nil {
-				have.Data = map[string][]byte{}
-			}
-			have.Data[ref.Key], changed = kubeconfig, true
-		}
-		return changed, nil
-	})
-	return kubeconfig, err
 }

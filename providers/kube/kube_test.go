@@ -32,8 +32,11 @@ import (
 
 const prefix = "kube-bind-"
 
-// world is shared by all tests of this package: they use different identities.
+// world is shared by all tests of this package: they use different identities. Its credentials do not expire.
 var world providertest.World
+
+// view is of the cluster of world.
+var view cluster.Cluster
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -73,29 +76,40 @@ func newWorld(ctx context.Context, cp *controlplane.ControlPlane) (providertest.
 	if err := crds.Install(ctx, admin, all); err != nil {
 		return providertest.World{}, err
 	}
-	cl, err := cluster.New(cfg, func(o *cluster.Options) { o.Scheme = scheme })
-	if err != nil {
+	if view, err = cluster.New(cfg, func(o *cluster.Options) { o.Scheme = scheme }); err != nil {
 		return providertest.World{}, err
 	}
-	go func() { _ = cl.Start(ctx) }()
-	if !cl.GetCache().WaitForCacheSync(ctx) {
+	go func() { _ = view.Start(ctx) }()
+	if !view.GetCache().WaitForCacheSync(ctx) {
 		return providertest.World{}, errors.New("the cache does not start")
 	}
-	p, err := kube.New(cl, kube.Options{NamespacePrefix: prefix, PrettyName: "BigCorp"})
+	p, err := kube.New(view, kube.Options{NamespacePrefix: prefix, PrettyName: "BigCorp"})
 	return providertest.World{Provider: p, Cluster: kube.Cluster, Admin: admin, Scheme: scheme}, err
 }
 
 func TestProvider(t *testing.T) {
-	providertest.Run(t, func(*testing.T) providertest.World { return world })
+	providertest.Run(t, expiring)
+	providertest.RunExpiring(t, expiring)
+}
+
+func TestProviderWithStaticTokens(t *testing.T) {
+	static := func(*testing.T) providertest.World { return world }
+	providertest.Run(t, static)
+	providertest.RunStatic(t, static)
 }
 
 // place asks for a place until it is ready.
 func place(t *testing.T, consumer providers.Consumer) (*providers.Place, error) {
 	t.Helper()
+	return placeIn(t, world, consumer)
+}
+
+func placeIn(t *testing.T, w providertest.World, consumer providers.Consumer) (*providers.Place, error) {
+	t.Helper()
 	var out *providers.Place
 	err := patiently(t, func(ctx context.Context) error {
 		var err error
-		out, err = world.Provider.Place(ctx, kube.Cluster, consumer)
+		out, err = w.Provider.Place(ctx, kube.Cluster, consumer)
 		return err
 	})
 	return out, err

@@ -34,6 +34,11 @@ type Options struct {
 	PrettyName string
 	// External is how consumers reach the API server. The default is: as this process does.
 	External credential.External
+	// TokenLifetime is for how long a consumer's token is asked to be good; what the API server makes of it counts. Half of it
+	// later the token is renewed. The default, 0, is tokens that do not expire.
+	TokenLifetime time.Duration
+	// Now is the clock for renewals. The default is time.Now.
+	Now func() time.Time
 }
 
 // Provider is one plain cluster.
@@ -52,6 +57,9 @@ func New(cl cluster.Cluster, opts Options) (*Provider, error) {
 	endpoint, err := credential.NewEndpoint(cl.GetConfig(), opts.External)
 	if err != nil {
 		return nil, fmt.Errorf("finding out how consumers reach the cluster: %w", err)
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
 	}
 	return &Provider{
 		Provider: single.New(Cluster, cl),
@@ -102,23 +110,18 @@ func (p *Provider) furnish(ctx context.Context, ns *corev1.Namespace, consumer p
 	if err != nil {
 		return nil, fmt.Errorf("making the ClusterBinding: %w", err)
 	}
+	account, err := p.ensureAccount(ctx, ns.Name)
+	if err != nil {
+		return nil, fmt.Errorf("making the ServiceAccount: %w", err)
+	}
 	if err := p.ensureRights(ctx, ns.Name); err != nil {
 		return nil, err
 	}
-	token, err := p.ensureToken(ctx, ns.Name)
-	if err != nil {
-		return nil, fmt.Errorf("making the token: %w", err)
+	place := &providers.Place{Cluster: Cluster, Namespace: ns.Name, KubeconfigSecret: binding.Spec.KubeconfigSecretRef}
+	if err := p.ensureCredential(ctx, account, place); err != nil {
+		return nil, err
 	}
-	kubeconfig, err := p.ensureKubeconfig(ctx, ns.Name, binding.Spec.KubeconfigSecretRef, token)
-	if err != nil {
-		return nil, fmt.Errorf("making the kubeconfig: %w", err)
-	}
-	return &providers.Place{
-		Cluster:          Cluster,
-		Namespace:        ns.Name,
-		KubeconfigSecret: binding.Spec.KubeconfigSecretRef,
-		Kubeconfig:       kubeconfig,
-	}, nil
+	return place, nil
 }
 
 // ensureNamespace finds or makes the contract namespace of a consumer. What is there and not this consumer's is left

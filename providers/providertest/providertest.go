@@ -38,12 +38,16 @@ type World struct {
 	Admin client.Client
 	// Scheme of all kinds.
 	Scheme *runtime.Scheme
+	// Lifetime is how long a credential is good. 0 is for ever.
+	Lifetime time.Duration
+	// Later puts the provider's clock forward, but not that of the API server. nil if credentials do not expire.
+	Later func(time.Duration)
 }
 
 // Run tests a provider. newWorld is called once for each test; worlds may share a control plane, as the tests use
 // identities that no other one uses.
 func Run(t *testing.T, newWorld func(t *testing.T) World) {
-	for name, test := range map[string]func(*testing.T, World){
+	run(t, newWorld, map[string]func(*testing.T, World){
 		"PlaceIsComplete":           testComplete,
 		"PlaceIsIdempotent":         testIdempotent,
 		"ConcurrentCallsAgree":      testConcurrent,
@@ -53,9 +57,31 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		"CredentialIsFenced":        testFenced,
 		"RepairPutsBack":            testRepair,
 		"RepairMakesNoPlace":        testRepairNothing,
-		"DeletedTokenIsRevoked":     testRevoke,
+		"DeletedAccountIsRevoked":   testRevokeAccount,
 		"RemoveTakesAway":           testRemove,
-	} {
+	})
+}
+
+// RunStatic tests a provider whose credentials do not expire, in addition to Run.
+func RunStatic(t *testing.T, newWorld func(t *testing.T) World) {
+	run(t, newWorld, map[string]func(*testing.T, World){
+		"CredentialStays":       testStatic,
+		"DeletedTokenIsRevoked": testRevokeToken,
+	})
+}
+
+// RunExpiring tests a provider whose credentials expire, in addition to Run. Its worlds have a Lifetime and a clock.
+func RunExpiring(t *testing.T, newWorld func(t *testing.T) World) {
+	run(t, newWorld, map[string]func(*testing.T, World){
+		"CredentialExpires":           testExpires,
+		"CredentialIsRenewed":         testRenewed,
+		"ConcurrentRenewalsAgree":     testConcurrentRenewals,
+		"DamagedCredentialIsReplaced": testDamaged,
+	})
+}
+
+func run(t *testing.T, newWorld func(t *testing.T) World, tests map[string]func(*testing.T, World)) {
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t)) })
 	}
 }
@@ -167,6 +193,14 @@ func testIdempotent(t *testing.T, w World) {
 
 // W29.
 func testConcurrent(t *testing.T, w World) {
+	w.agree(t, func(ctx context.Context) (*providers.Place, error) {
+		return w.Provider.Place(ctx, w.Cluster, person(t, "a"))
+	})
+}
+
+// agree wants several callers at the same time to get the same credential, which it returns.
+func (w World) agree(t *testing.T, call func(ctx context.Context) (*providers.Place, error)) []byte {
+	t.Helper()
 	const callers = 8
 	var (
 		group  sync.WaitGroup
@@ -177,7 +211,7 @@ func testConcurrent(t *testing.T, w World) {
 		group.Go(func() {
 			errs[i] = patiently(t.Context(), func(ctx context.Context) error {
 				var err error
-				places[i], err = w.Provider.Place(ctx, w.Cluster, person(t, "a"))
+				places[i], err = call(ctx)
 				return err
 			})
 		})
@@ -191,6 +225,7 @@ func testConcurrent(t *testing.T, w World) {
 			t.Errorf("caller %d has got another credential", i)
 		}
 	}
+	return places[0].Kubeconfig
 }
 
 // W13.

@@ -10,7 +10,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
@@ -58,67 +57,6 @@ func testFenced(t *testing.T, w World) {
 		if !apierrors.IsForbidden(err) {
 			t.Errorf("the consumer may %s: %v", what, err)
 		}
-	}
-}
-
-func testRepair(t *testing.T, w World) {
-	p := w.place(t, person(t, "a"))
-	ctx := t.Context()
-	if err := w.Admin.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.KubeconfigSecret.Name}}); err != nil {
-		t.Fatal(err)
-	}
-	var repaired *providers.Place
-	// The provider may look at a cache that does not know of the deletion yet.
-	err := wait.PollUntilContextTimeout(ctx, pause, timeout, true, func(ctx context.Context) (bool, error) {
-		if err := patiently(ctx, func(ctx context.Context) error {
-			var err error
-			repaired, err = w.Provider.Repair(ctx, providers.Place{Cluster: w.Cluster, Namespace: p.Namespace})
-			return err
-		}); err != nil {
-			return false, err
-		}
-		err := w.Admin.Get(ctx, client.ObjectKey{Namespace: p.Namespace, Name: p.KubeconfigSecret.Name}, &corev1.Secret{})
-		return err == nil, client.IgnoreNotFound(err)
-	})
-	if err != nil {
-		t.Fatalf("the kubeconfig Secret is not put back: %v", err)
-	}
-	if repaired.Namespace != p.Namespace || repaired.KubeconfigSecret != p.KubeconfigSecret || string(repaired.Kubeconfig) != string(p.Kubeconfig) {
-		t.Errorf("the place became %+v", repaired)
-	}
-}
-
-// testRevoke deletes the token and expects the credential to be refused, and Repair to make another one.
-func testRevoke(t *testing.T, w World) {
-	p := w.place(t, person(t, "a"))
-	old := w.as(t, p.Kubeconfig)
-	key := client.ObjectKey{Namespace: p.Namespace, Name: kubebindv1alpha2.ClusterBindingName}
-	if err := old.Get(t.Context(), key, &kubebindv1alpha2.ClusterBinding{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Admin.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: kubebindv1alpha2.BinderName}}); err != nil {
-		t.Fatal(err)
-	}
-	err := wait.PollUntilContextTimeout(t.Context(), pause, timeout, true, func(ctx context.Context) (bool, error) {
-		return apierrors.IsUnauthorized(old.Get(ctx, key, &kubebindv1alpha2.ClusterBinding{})), nil
-	})
-	if err != nil {
-		t.Fatalf("the old credential goes on working: %v", err)
-	}
-	var repaired *providers.Place
-	err = wait.PollUntilContextTimeout(t.Context(), pause, timeout, true, func(ctx context.Context) (bool, error) {
-		err := patiently(ctx, func(ctx context.Context) error {
-			var err error
-			repaired, err = w.Provider.Repair(ctx, providers.Place{Cluster: w.Cluster, Namespace: p.Namespace})
-			return err
-		})
-		return err == nil && string(repaired.Kubeconfig) != string(p.Kubeconfig), err
-	})
-	if err != nil {
-		t.Fatalf("there is no new credential: %v", err)
-	}
-	if err := w.as(t, repaired.Kubeconfig).Get(t.Context(), key, &kubebindv1alpha2.ClusterBinding{}); err != nil {
-		t.Errorf("the new credential: %v", err)
 	}
 }
 

@@ -68,6 +68,13 @@ const (
 	// contract namespaces of those, with commas in between. Without it no such namespace is used. Not known upstream.
 	AllowAdoptionAnnotation = "kube-bind.io/allow-adoption"
 
+	// RenewAtAnnotation, on the kubeconfig Secret of a place, is when its token is renewed (RFC 3339). Without it that is
+	// at once. Not known upstream.
+	RenewAtAnnotation = "kube-bind.io/renew-at"
+	// DeleteAtAnnotation, on the Secret of a token without expiry, is when it is deleted (RFC 3339), as another token has taken
+	// its place. Not known upstream.
+	DeleteAtAnnotation = "kube-bind.io/delete-at"
+
 	// DeletionPolicyAnnotation, on an APIServiceBinding or APIServiceBindingBundle, says what becomes of the copies on the
 	// provider when it is deleted: DeletionPolicyDelete or DeletionPolicyOrphan. Not known upstream.
 	DeletionPolicyAnnotation = "kube-bind.io/deletion-policy"
@@ -129,7 +136,8 @@ const (
 const (
 	// ClusterBindingName is the name of the ClusterBinding of each place.
 	ClusterBindingName = "cluster"
-	// BinderName is the name of a place's ServiceAccount, of its token Secret, and of its Role and RoleBinding.
+	// BinderName is the name of a place's ServiceAccount, of the Secret with its token if that has no expiry, and of its Role
+	// and RoleBinding.
 	BinderName = "kube-binder"
 	// KubeconfigSecretName is the name of the Secret of a place that holds the consumer's kubeconfig.
 	KubeconfigSecretName = "kubeconfig"

@@ -132,7 +132,12 @@ func newManager(opts Options) (ctrl.Manager, error) {
 // newProvider makes the provider that the options name. A plain cluster is the manager's own: its cache is used, and no
 // second one made.
 func newProvider(local ctrl.Manager, opts Options) (providers.Provider, error) {
+	lifetime := opts.ConsumerTokenLifetime
+	if opts.StaticConsumerTokens {
+		lifetime = 0
+	}
 	return kube.New(local, kube.Options{
+		TokenLifetime:   lifetime,
 		NamespacePrefix: opts.NamespacePrefix,
 		PrettyName:      opts.PrettyName,
 		External: credential.External{

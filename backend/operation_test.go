@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -122,26 +121,6 @@ func TestHeartbeats(t *testing.T) {
 	if !kubebindv1alpha2.IsTrue(binding.Status.Conditions, kubebindv1alpha2.ConditionSecretValid) {
 		t.Errorf("the konnector's condition is lost: %+v", binding.Status.Conditions)
 	}
-}
-
-// H12: deleting the token Secret revokes a credential, and a new one is where the consumer finds it.
-func TestRevocation(t *testing.T) {
-	start(t)
-	c := bind(t, newNamespace(t, "-requests"), "place", t.Name(), "")
-	if err := admin(t).Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "kube-binder"}}); err != nil {
-		t.Fatal(err)
-	}
-	key := client.ObjectKey{Namespace: c.namespace, Name: "cluster"}
-	eventually(t, "the old credential to be refused", func(ctx context.Context) error {
-		if err := c.Get(ctx, key, &kubebindv1alpha2.ClusterBinding{}); !apierrors.IsUnauthorized(err) {
-			return fmt.Errorf("it is answered with %w", err)
-		}
-		return nil
-	})
-	eventually(t, "a new credential", func(ctx context.Context) error {
-		secret := get(t, admin(t), c.namespace, "kubeconfig", &corev1.Secret{})
-		return clientOf(t, secret.Data["kubeconfig"]).Get(ctx, key, &kubebindv1alpha2.ClusterBinding{})
-	})
 }
 
 // What is deleted of a place is put back.

@@ -54,6 +54,12 @@ type Options struct {
 	// ExternalServerName is the name in the API server's certificate. Default: the host of the address.
 	ExternalServerName string
 
+	// ConsumerTokenLifetime is how long the token in a consumer's kubeconfig is good; it is renewed after half of that. The API
+	// server may make it shorter or longer. Between 10m and 8760h. Default: 24h.
+	ConsumerTokenLifetime time.Duration
+	// StaticConsumerTokens gives consumers tokens without expiry. Default: false.
+	StaticConsumerTokens bool
+
 	// FrontendDisabled turns off HTTP API and sign-in: consumers bind with BindableResourcesRequests. Default: false.
 	FrontendDisabled bool
 	// FrontDoor is how HTTP API and sign-in are served.
@@ -95,20 +101,21 @@ type Options struct {
 // NewOptions returns the defaults.
 func NewOptions() Options {
 	return Options{
-		NamespacePrefix:    "cluster-",
-		PrettyName:         "Backend",
-		ConsumerScope:      kubebindv1alpha2.NamespacedScope,
-		Isolation:          kubebindv1alpha2.IsolationPrefixed,
-		FrontDoor:          newFrontDoor(),
-		Version:            "v0.0.0",
-		Provider:           ProviderKubernetes,
-		SchemaSource:       SchemaSourceCRD,
-		SchemaSyncInterval: 5 * time.Minute,
-		InstallCRDs:        true,
-		MetricsAddress:     off,
-		HealthAddress:      off,
-		LeaderElect:        true,
-		LeaseName:          "kube-bind-backend",
+		NamespacePrefix:       "cluster-",
+		PrettyName:            "Backend",
+		ConsumerScope:         kubebindv1alpha2.NamespacedScope,
+		Isolation:             kubebindv1alpha2.IsolationPrefixed,
+		ConsumerTokenLifetime: 24 * time.Hour,
+		FrontDoor:             newFrontDoor(),
+		Version:               "v0.0.0",
+		Provider:              ProviderKubernetes,
+		SchemaSource:          SchemaSourceCRD,
+		SchemaSyncInterval:    5 * time.Minute,
+		InstallCRDs:           true,
+		MetricsAddress:        off,
+		HealthAddress:         off,
+		LeaderElect:           true,
+		LeaseName:             "kube-bind-backend",
 	}
 }
 
@@ -128,6 +135,9 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.ExternalAddress, "external-address", o.ExternalAddress, "URL (https) at which consumers reach the API server. Default: as the backend does.")
 	fs.StringVar(&o.ExternalCAFile, "external-ca-file", o.ExternalCAFile, "File with the CA of the API server, for consumers. Default: the backend's own.")
 	fs.StringVar(&o.ExternalServerName, "external-server-name", o.ExternalServerName, "Name in the certificate of the API server, if it is not the host of the address.")
+	fs.DurationVar(&o.ConsumerTokenLifetime, "consumer-token-lifetime", o.ConsumerTokenLifetime,
+		"How long the token in a consumer's kubeconfig is good, 10m to 8760h. It is renewed after half of that; a konnector that is away for longer has to bind again.")
+	fs.BoolVar(&o.StaticConsumerTokens, "static-consumer-tokens", o.StaticConsumerTokens, "Give consumers tokens without expiry, instead.")
 	fs.BoolVar(&o.FrontendDisabled, "frontend-disabled", o.FrontendDisabled, "Run without HTTP API and sign-in; consumers bind with BindableResourcesRequests.")
 	o.FrontDoor.addFlags(fs)
 	fs.StringVar(&o.Provider, "multicluster-runtime-provider", o.Provider, "Kind of control plane: "+list(kinds())+".")

@@ -51,6 +51,9 @@ func TestBadFlags(t *testing.T) {
 		"--consumer-timeout=-1s":                              "must not be negative",
 		"--remove-silent-consumers-after=59m":                 "at least 1h",
 		"--remove-silent-consumers-after=-1h":                 "at least 1h",
+		"--consumer-token-lifetime=9m59s":                     "between 10m and 8760h",
+		"--consumer-token-lifetime=8760h1s":                   "between 10m and 8760h",
+		"--consumer-token-lifetime=0":                         "--static-consumer-tokens",
 		"--namespace-prefix=":                                 "--namespace-prefix",
 		"--namespace-prefix=cluster":                          "end with a single '-'",
 		"--namespace-prefix=cluster--":                        "end with a single '-'",
@@ -100,13 +103,14 @@ func TestGoodFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, err := parse(t, "--isolation=none", "--consumer-scope=CLUSTER", "--multicluster-runtime-provider=", "--schema-source=customresourcedefinitions",
-		"--schema-sync-interval=10s", "--namespace-prefix=kube-bind-", "--external-address=https://api.example.com:6443", "--external-ca-file="+ca,
+		"--schema-sync-interval=10s", "--consumer-token-lifetime=10m", "--static-consumer-tokens", "--namespace-prefix=kube-bind-", "--external-address=https://api.example.com:6443", "--external-ca-file="+ca,
 		"--external-server-name=kube.example.com", "--metrics-address=:9090", "--health-address=127.0.0.1:8081", "--lease-namespace=x")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if o.Isolation != kubebindv1alpha2.IsolationNone || o.ConsumerScope != kubebindv1alpha2.ClusterScope ||
-		o.Provider != ProviderKubernetes || o.SchemaSource != SchemaSourceCRD || o.SchemaSyncInterval != 10*time.Second {
+		o.Provider != ProviderKubernetes || o.SchemaSource != SchemaSourceCRD || o.SchemaSyncInterval != 10*time.Second ||
+		o.ConsumerTokenLifetime != 10*time.Minute || !o.StaticConsumerTokens {
 		t.Errorf("got %+v", o)
 	}
 	if string(o.externalCA) != string(raw) {
@@ -123,7 +127,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if o.NamespacePrefix != "cluster-" || o.PrettyName != "Backend" || o.ConsumerScope != "Namespaced" || o.Isolation != "Prefixed" ||
-		o.SchemaSyncInterval != 5*time.Minute || !o.InstallCRDs || !o.LeaderElect || o.MetricsAddress != "0" || o.LeaseNamespace == "" {
+		o.SchemaSyncInterval != 5*time.Minute || o.ConsumerTokenLifetime != 24*time.Hour || o.StaticConsumerTokens || !o.InstallCRDs || !o.LeaderElect || o.MetricsAddress != "0" || o.LeaseNamespace == "" {
 		t.Errorf("got %+v", o)
 	}
 }

@@ -110,7 +110,14 @@ func TestDocumentedRightsAreEnough(t *testing.T) {
 		t.Errorf("claimed objects: %v", err)
 	}
 
-	// What it made it may take away.
+	// What it made it may take away: first a token that an earlier backend made.
+	static := &corev1.Secret{Type: corev1.SecretTypeServiceAccountToken}
+	static.Namespace, static.Name = c.namespace, kubebindv1alpha2.BinderName
+	static.Labels = map[string]string{kubebindv1alpha2.ContractNamespaceLabel: c.namespace}
+	static.Annotations = map[string]string{
+		corev1.ServiceAccountNameKey: kubebindv1alpha2.BinderName, kubebindv1alpha2.DeleteAtAnnotation: "2026-01-01T00:00:00Z",
+	}
+	gone(t, "the token", create(t, admin(t), static))
 	for _, name := range []string{"mangos", "trees", "claims"} {
 		export := get(t, admin(t), c.namespace, name, &kubebindv1alpha2.APIServiceExport{})
 		if err := admin(t).Delete(t.Context(), export); err != nil {

@@ -21,6 +21,10 @@ const (
 	minSilence = time.Hour
 	// minSchemaSyncInterval keeps the safety net from being the load.
 	minSchemaSyncInterval = 10 * time.Second
+	// minTokenLifetime is the least that API servers make, and half of it is enough for a konnector to take a token over.
+	minTokenLifetime = 10 * time.Minute
+	// maxTokenLifetime keeps tokens that expire from being ones that do not.
+	maxTokenLifetime = 365 * 24 * time.Hour
 	// maxPrefix leaves room for 13 characters of an identity's hash, a dash, and a name of some use.
 	maxPrefix = 32
 	// kubernetesPrefix starts names that Kubernetes keeps for itself.
@@ -39,6 +43,7 @@ func (o *Options) Validate() error {
 		validExternalAddress(o.ExternalAddress),
 		o.validExternalCA(),
 		validServerName(o.ExternalServerName),
+		o.validTokenLifetime(),
 		o.validSyncInterval(), o.validSilence(),
 		validAddress("metrics-address", o.MetricsAddress),
 		validAddress("health-address", o.HealthAddress),
@@ -98,6 +103,13 @@ func validServerName(name string) error {
 		return nil
 	}
 	return fmt.Errorf("--external-server-name=%q: must be a host name or an IP address", name)
+}
+
+func (o *Options) validTokenLifetime() error {
+	if o.ConsumerTokenLifetime < minTokenLifetime || o.ConsumerTokenLifetime > maxTokenLifetime {
+		return fmt.Errorf("--consumer-token-lifetime=%s: must be between 10m and 8760h; for tokens without expiry say --static-consumer-tokens", o.ConsumerTokenLifetime)
+	}
+	return nil
 }
 
 func (o *Options) validSyncInterval() error {

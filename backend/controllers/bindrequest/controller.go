@@ -28,6 +28,7 @@ import (
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexportrequests,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;update
+// +kubebuilder:rbac:groups="",resources=serviceaccounts/token,resourceNames=kube-binder,verbs=create
 func Register(mgr mcmanager.Manager, tenancy providers.Tenancy) error {
 	r := &reconciler{tenancy: tenancy, now: time.Now}
 	return loop.Register(mgr, loop.Controller[*kubebindv1alpha2.BindableResourcesRequest]{

@@ -34,6 +34,8 @@ type Silence struct {
 // +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings/status,verbs=get;patch;update
 // +kubebuilder:rbac:groups="",resources=secrets;serviceaccounts,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=serviceaccounts/token,resourceNames=kube-binder,verbs=create
+// +kubebuilder:rbac:groups="",resources=secrets,resourceNames=kube-binder,verbs=delete
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch
 func Register(mgr mcmanager.Manager, tenancy providers.Tenancy, silence Silence) error {
 	r := &reconciler{tenancy: tenancy, silence: silence, now: time.Now}
@@ -67,17 +69,20 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, binding *k
 	condition, again := health(&binding.Status, r.now(), r.silence.Timeout)
 	report(binding, condition)
 	again = sooner(again, left)
-	_, err := r.tenancy.Repair(ctx, providers.Place{Cluster: scope.Cluster, Namespace: binding.Namespace})
+	place, err := r.tenancy.Repair(ctx, providers.Place{Cluster: scope.Cluster, Namespace: binding.Namespace})
 	if notReady, ok := errors.AsType[*providers.NotReadyError](err); ok {
 		return notReady.RetryAfter, nil
 	}
 	if foreign, ok := errors.AsType[*providers.ForeignError](err); ok {
 		return 0, loop.Block(kubebindv1alpha2.ReasonError, "this is no place of a consumer: %s", foreign)
 	}
-	if err != nil && !apierrors.IsNotFound(err) {
+	if apierrors.IsNotFound(err) {
+		return again, nil
+	}
+	if err != nil {
 		return 0, fmt.Errorf("repairing the place: %w", err)
 	}
-	return again, nil
+	return sooner(again, until(place.RenewAt, r.now())), nil
 }
 
 // remove takes everything away that the consumer has here. The ClusterBinding is the last of it.

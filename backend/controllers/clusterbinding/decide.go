@@ -94,6 +94,14 @@ func sooner(a, b time.Duration) time.Duration {
 	return a
 }
 
+// until is how long to wait for a time at which to look again, where the zero time is never, and 0 too.
+func until(at, now time.Time) time.Duration {
+	if at.IsZero() {
+		return 0
+	}
+	return max(at.Sub(now), 0) + time.Second
+}
+
 func unhealthy(reason string, severity kubebindv1alpha2.ConditionSeverity, message string) kubebindv1alpha2.Condition {
 	return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionHealthy, reason, severity, message)
 }

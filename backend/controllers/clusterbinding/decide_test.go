@@ -82,6 +82,9 @@ func TestSilence(t *testing.T) {
 	if sooner(0, 5) != 5 || sooner(5, 0) != 5 || sooner(3, 5) != 3 || sooner(5, 3) != 3 || sooner(0, 0) != 0 {
 		t.Error("sooner is not the earlier one")
 	}
+	if until(time.Time{}, now) != 0 || until(now.Add(time.Hour), now) != time.Hour+time.Second || until(now.Add(-time.Hour), now) != time.Second {
+		t.Error("until is not the time that is left")
+	}
 }
 
 // The konnector's conditions in the same list stay.

@@ -191,7 +191,7 @@ func TestRedirectTargetOfLocalOrigin(t *testing.T) {
 // What is given replaces what the client wrote there itself, and leaves the rest.
 func TestWithQuery(t *testing.T) {
 	target := mustParse(t, "http://127.0.0.1:1/cb?code=mine&x=1&x=2&%zz")
-	got := withQuery(target, url.Values{"code": {"a&b=c#d"}, "session_id": {"\r\n"}})
+	got := WithQuery(target, url.Values{"code": {"a&b=c#d"}, "session_id": {"\r\n"}})
 	if want := "http://127.0.0.1:1/cb?code=a%26b%3Dc%23d&session_id=%0D%0A&x=1&x=2"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -216,7 +216,7 @@ func FuzzRedirectTarget(f *testing.F) {
 		if err != nil {
 			return
 		}
-		location := withQuery(target, url.Values{"code": {"secret"}})
+		location := WithQuery(target, url.Values{"code": {"secret"}})
 		if strings.ContainsFunc(location, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) {
 			t.Fatalf("%q becomes %q", raw, location)
 		}

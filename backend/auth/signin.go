@@ -254,7 +254,11 @@ func (s *SignIn) finish(w http.ResponseWriter, r *http.Request, l *login) (targe
 	if err != nil {
 		return "", fmt.Errorf("reading our own redirect: %w", err)
 	}
-	answer := url.Values{"session_id": {l.SessionID}}
+	answer := url.Values{}
+	if session.Program {
+		// In a browser it may be that of a program which the page is for.
+		answer.Set("session_id", l.SessionID)
+	}
 	if l.Cluster != "" {
 		answer.Set("cluster_id", l.Cluster)
 	}

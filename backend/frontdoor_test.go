@@ -9,7 +9,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -38,18 +37,18 @@ type door struct {
 // openDoor starts a backend with a front door and the embedded OpenID provider.
 func openDoor(t *testing.T, mods ...func(*backend.Options)) *door {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &door{t: t, origin: "http://" + listener.Addr().String()}
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	return openDoorWith(t, newNamespace(t, "-door"), mods...)
+}
+
+// openDoorWith does so with the keys in a namespace.
+func openDoorWith(t *testing.T, namespace string, mods ...func(*backend.Options)) *door {
+	t.Helper()
+	address := freeAddress(t)
+	d := &door{t: t, origin: "http://" + address}
 	start(t, append([]func(*backend.Options){func(o *backend.Options) {
 		o.FrontendDisabled = false
-		o.LeaseNamespace = newNamespace(t, "-door")
-		o.FrontDoor.ListenAddress = listener.Addr().String()
+		o.LeaseNamespace = namespace
+		o.FrontDoor.ListenAddress = address
 		o.FrontDoor.OIDCType = backend.OIDCEmbedded
 		o.FrontDoor.CallbackURL = d.origin + auth.CallbackPath
 	}}, mods...)...)

@@ -4,6 +4,8 @@ package backend_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -139,4 +141,26 @@ func TestDocumentedRightsAreEnough(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone(t, "the place of a consumer that is removed", &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.namespace}})
+}
+
+// The front door gets along with them too: it lets those in whom the flags name, and keeps what replicas share.
+func TestDocumentedRightsOpenTheDoor(t *testing.T) {
+	const user = "doorkeeper"
+	a := newAPI(t, "mangos", apiextensionsv1.NamespaceScoped)
+	template := newTemplate(t, "", nil, a)
+	roles := documentedRoles(t)
+	roles[1].Rules[0].APIGroups, roles[1].Rules[0].Resources = []string{a.Group}, []string{a.Resource}
+	for i, role := range roles[:2] {
+		role.Name = fmt.Sprintf("%s-%d", unique(t), i)
+		bindUser(t, user, create(t, admin(t), role).Name)
+	}
+	if err := client.IgnoreNotFound(admin(t).Delete(t.Context(), &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "kube-bind-oidc-user"}})); err != nil {
+		t.Fatal(err)
+	}
+	d := openDoor(t, func(o *backend.Options) { o.Config, o.LeaderElect = configOf(t, user), true })
+	alice := d.signIn("alice").allowed()
+	alice.do(http.MethodPost, "/api/bind", wishFor("fruit", template.Name, "ui-identity"), http.StatusOK, nil)
+	alice.do(http.MethodGet, "/api/consumer-status", nil, http.StatusOK, nil)
+	alice.do(http.MethodGet, "/api/collections", nil, http.StatusOK, nil)
+	alice.do(http.MethodPost, "/api/logout", nil, http.StatusOK, nil)
 }

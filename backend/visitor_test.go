@@ -18,15 +18,15 @@ import (
 	"kube-bind.io/kube-bind/test/browser"
 )
 
-// answer is what a server said.
-type answer struct {
+// reaction is what a server said.
+type reaction struct {
 	status int
 	header http.Header
 	body   string
 }
 
 // refusal is the Error that it said.
-func (a answer) refusal() (out kubebindv1alpha2.Error) {
+func (a reaction) refusal() (out kubebindv1alpha2.Error) {
 	_ = json.Unmarshal([]byte(a.body), &out)
 	return out
 }
@@ -47,7 +47,7 @@ func (d *door) visitor() visitor {
 }
 
 // send sends a request with the visitor's cookies, and follows no redirect. A path begins with a slash; body may be nil.
-func (v visitor) send(method, path string, header map[string]string, body []byte) answer {
+func (v visitor) send(method, path string, header map[string]string, body []byte) reaction {
 	v.t.Helper()
 	if strings.HasPrefix(path, "/") {
 		path = v.origin + path
@@ -70,22 +70,31 @@ func (v visitor) send(method, path string, header map[string]string, body []byte
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	return answer{response.StatusCode, response.Header, string(raw)}
+	return reaction{response.StatusCode, response.Header, string(raw)}
 }
 
 // refused wants an Error, and no cookie and no place to go to beside it.
-func (v visitor) refused(what string, got answer, status int, code string) string {
+func (v visitor) refused(what string, got reaction, status int, code string) string {
 	v.t.Helper()
 	e := got.refusal()
-	if got.status != status || e.Code != code || e.Kind != kubebindv1alpha2.ErrorKind || e.Message == "" || got.header.Get("Location") != "" {
-		v.t.Errorf("%s: got %d to %q: %s", what, got.status, got.header.Get("Location"), got.body)
+	if e.Code != code || e.Kind != kubebindv1alpha2.ErrorKind || e.Message == "" {
+		v.t.Errorf("%s: got %s", what, got.body)
+	}
+	v.turnedAway(what, got, status)
+	return e.Error()
+}
+
+// turnedAway wants a status, and neither a cookie nor a place to go to.
+func (v visitor) turnedAway(what string, got reaction, status int) {
+	v.t.Helper()
+	if got.status != status || got.header.Get("Location") != "" || got.header.Get("X-Content-Type-Options") != "nosniff" || got.header.Get("X-Request-Id") == "" {
+		v.t.Errorf("%s: got %d %v: %s", what, got.status, got.header, got.body)
 	}
 	for _, cookie := range got.header.Values("Set-Cookie") {
 		if !strings.Contains(cookie, "Max-Age=0") {
 			v.t.Errorf("%s: there is a cookie %q", what, cookie)
 		}
 	}
-	return e.Error()
 }
 
 // authorize is the address where a login begins. Further parameters replace those of a browser that stays at the door.

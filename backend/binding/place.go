@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -45,6 +46,9 @@ const contended = 50 * time.Millisecond
 func patience(err error) (time.Duration, bool) {
 	if notReady, ok := errors.AsType[*providers.NotReadyError](err); ok {
 		return notReady.RetryAfter, true
+	}
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return removalPause, true
 	}
 	return contended, apierrors.IsConflict(err)
 }

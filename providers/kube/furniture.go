@@ -54,8 +54,11 @@ func (p *Provider) ensureClusterBinding(ctx context.Context, namespace string, c
 		Key:  kubebindv1alpha2.KubeconfigSecretKey,
 	}
 	return ensure(ctx, p, want, func(have *kubebindv1alpha2.ClusterBinding) (bool, error) {
+		if !have.DeletionTimestamp.IsZero() {
+			return false, &providers.NotReadyError{Message: "the place is being removed", RetryAfter: retryAfter}
+		}
 		changed := relabel(have)
-		if !slices.Contains(have.Finalizers, kubebindv1alpha2.PlaceFinalizer) && have.DeletionTimestamp.IsZero() {
+		if !slices.Contains(have.Finalizers, kubebindv1alpha2.PlaceFinalizer) {
 			have.Finalizers, changed = append(have.Finalizers, kubebindv1alpha2.PlaceFinalizer), true
 		}
 		if have.Spec.ProviderPrettyName != want.Spec.ProviderPrettyName {

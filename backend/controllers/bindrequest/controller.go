@@ -134,7 +134,7 @@ func checkSecret(ctx context.Context, scope loop.Scope, request *kubebindv1alpha
 // bind grants the template to the consumer, and asks for its export.
 func bind(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest, template *kubebindv1alpha2.APIServiceExportTemplate) (verdict, error) {
 	if err := binding.Grant(ctx, scope, request.Status.Namespace, template.Name); err != nil {
-		return verdict{}, err
+		return judgePlace(err)
 	}
 	want := exportRequestFor(request, template, request.Status.Namespace)
 	have := &kubebindv1alpha2.APIServiceExportRequest{}

@@ -32,7 +32,7 @@ func TestSEC13FrontDoorFlags(t *testing.T) {
 	}
 	for arg, says := range map[string]string{
 		"--oidc-type=":                                                "must be one of external, embedded",
-		"--oidc-type=embed":                                           "must be one of external, embedded",
+		"--oidc-type=inside":                                          "must be one of external, embedded",
 		"--oidc-type=none":                                            "must be one of external, embedded",
 		"--oidc-issuer-url=":                                          "--oidc-issuer-url",
 		"--oidc-issuer-url=idp.example.com":                           "--oidc-issuer-url",

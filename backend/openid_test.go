@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -226,4 +227,17 @@ func withKey(t *testing.T, key *rsa.PrivateKey, claims map[string]any) string {
 		t.Error(err)
 	}
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+// freeAddress is one on this machine where nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return listener.Addr().String()
 }

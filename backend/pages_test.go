@@ -27,6 +27,13 @@ type reader struct {
 	browser *browser.Browser
 }
 
+// answer is a page.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
 func (d *door) newReader() *reader {
 	d.t.Helper()
 	b, err := browser.New(nil)

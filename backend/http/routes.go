@@ -41,20 +41,21 @@ type methods map[string]http.Handler
 func (d *Door) routes() map[string]methods {
 	f := func(h http.HandlerFunc) http.Handler { return h }
 	return map[string]methods{
-		"/healthz":                {http.MethodGet: f(func(w http.ResponseWriter, r *http.Request) { reply.Text(w, r, "ok") })},
-		"/api/healthz":            {http.MethodGet: f(func(http.ResponseWriter, *http.Request) {})},
-		"/exports":                {http.MethodGet: f(redirectToExports)},
-		"/api/exports":            {http.MethodGet: f(d.describe)},
-		"/api/bindable-resources": {http.MethodGet: f(claimable)},
-		"/api/authorize":          {http.MethodGet: f(d.signIn.Authorize), http.MethodPost: f(d.signIn.Authorize)},
-		auth.CallbackPath:         {http.MethodGet: f(d.signIn.Callback)},
-		"/api/token":              {http.MethodPost: f(d.signIn.Token)},
-		"/api/logout":             {http.MethodPost: f(d.signIn.Logout)},
-		"/api/ping":               {http.MethodGet: d.signedIn(ping)},
-		"/api/templates":          {http.MethodGet: d.signedIn(d.templates)},
-		"/api/collections":        {http.MethodGet: d.signedIn(d.collections)},
-		"/api/bind":               {http.MethodPost: d.signedIn(d.bind)},
-		"/api/consumer-status":    {http.MethodGet: d.signedIn(d.consumerStatus)},
+		"/healthz":                 {http.MethodGet: f(func(w http.ResponseWriter, r *http.Request) { reply.Text(w, r, "ok") })},
+		"/api/healthz":             {http.MethodGet: f(func(http.ResponseWriter, *http.Request) {})},
+		"/exports":                 {http.MethodGet: f(redirectToExports)},
+		"/api/exports":             {http.MethodGet: f(d.describe)},
+		"/api/bindable-resources":  {http.MethodGet: f(claimable)},
+		"/api/konnector-manifests": {http.MethodGet: f(d.konnectorManifests)},
+		"/api/authorize":           {http.MethodGet: f(d.signIn.Authorize), http.MethodPost: f(d.signIn.Authorize)},
+		auth.CallbackPath:          {http.MethodGet: f(d.signIn.Callback)},
+		"/api/token":               {http.MethodPost: f(d.signIn.Token)},
+		"/api/logout":              {http.MethodPost: f(d.signIn.Logout)},
+		"/api/ping":                {http.MethodGet: d.signedIn(ping)},
+		"/api/templates":           {http.MethodGet: d.signedIn(d.templates)},
+		"/api/collections":         {http.MethodGet: d.signedIn(d.collections)},
+		"/api/bind":                {http.MethodPost: d.signedIn(d.bind)},
+		"/api/consumer-status":     {http.MethodGet: d.signedIn(d.consumerStatus)},
 	}
 }
 

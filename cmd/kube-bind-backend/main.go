@@ -15,6 +15,9 @@ import (
 	"kube-bind.io/kube-bind/backend"
 )
 
+// version is set by the linker.
+var version = "v0.0.0"
+
 func main() {
 	if err := newCommand().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
@@ -24,6 +27,7 @@ func main() {
 
 func newCommand() *cobra.Command {
 	opts := backend.NewOptions()
+	opts.Version = version
 	logging := logsapi.NewLoggingConfiguration()
 	logging.Verbosity = 2
 	cmd := &cobra.Command{

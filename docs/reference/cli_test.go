@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reference
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"kube-bind.io/kube-bind/cli"
+)
+
+const cliPage = "cli.md"
+
+const cliHead = `# kubectl bind
+
+<!-- This page is written by ` + "`go test ./docs/reference -args update`" + ` from the commands. -->
+
+Results go to stdout, what is going on to stderr. Exit codes:
+
+| code | meaning |
+|---|---|
+| 0 | done |
+| 1 | failed, for a reason that has no code of its own |
+| 2 | wrong usage |
+| 3 | nobody is signed in at the server: kubectl bind login |
+| 4 | the provider refuses |
+| 5 | not in time; the command can be run again |
+| 6 | a binding is not healthy (status --exit-code) |
+| 7 | not agreed to what the provider asks for |
+`
+
+// The reference of the commands is what the commands say.
+func TestCLIReference(t *testing.T) {
+	t.Setenv("HOME", "/home/you")
+	root := cli.NewCommand(genericiooptions.NewTestIOStreamsDiscard(), cli.Options{})
+	var out bytes.Buffer
+	out.WriteString(cliHead)
+	describe(&out, root, true)
+	for _, cmd := range root.Commands() {
+		if cmd.IsAvailableCommand() && cmd.Name() != "help" {
+			describe(&out, cmd, false)
+		}
+	}
+	if slices.Contains(flag.Args(), "update") {
+		if err := os.WriteFile(cliPage, out.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(cliPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(have, out.Bytes()) {
+		t.Errorf("%s is not what the commands say; run: go test ./docs/reference -args update", cliPage)
+	}
+}
+
+func describe(w *bytes.Buffer, cmd *cobra.Command, root bool) {
+	name := strings.Replace(cmd.CommandPath(), "kubectl-bind", "kubectl bind", 1)
+	_, arguments, _ := strings.Cut(cmd.Use, " ")
+	fmt.Fprintf(w, "\n## %s\n\n%s.\n", name, strings.TrimSuffix(cmd.Short, "."))
+	if cmd.Long != "" && cmd.Name() != "completion" {
+		fmt.Fprintf(w, "\n%s\n", cmd.Long)
+	}
+	fmt.Fprintf(w, "\n    %s\n", strings.TrimSpace(name+" "+arguments))
+	if cmd.Example != "" {
+		fmt.Fprintf(w, "\nExamples:\n\n%s\n", indent(cmd.Example))
+	}
+	flags(w, "Flags", cmd.LocalNonPersistentFlags())
+	if root {
+		flags(w, "Flags of all commands, most of them kubectl's", cmd.PersistentFlags())
+	}
+}
+
+func indent(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = "    " + strings.TrimPrefix(lines[i], "  ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func flags(w *bytes.Buffer, title string, set *pflag.FlagSet) {
+	first := true
+	set.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden || f.Deprecated != "" || f.Name == "help" {
+			return
+		}
+		if first {
+			fmt.Fprintf(w, "\n%s:\n\n| flag | default | meaning |\n|---|---|---|\n", title)
+			first = false
+		}
+		name, value := "`--"+f.Name+"`", ""
+		if f.Shorthand != "" {
+			name = "`-" + f.Shorthand + "`, " + name
+		}
+		if f.DefValue != "" && f.DefValue != "[]" {
+			value = "`" + f.DefValue + "`"
+		}
+		fmt.Fprintf(w, "| %s | %s | %s |\n", name, value, strings.ReplaceAll(f.Usage, "|", "\\|"))
+	})
+}

@@ -119,8 +119,8 @@ func TestBadKubeconfigIsReportedAndHeals(t *testing.T) {
 	})
 }
 
-// A token that the provider revokes under a running connection is told at once; a new one is all that it takes. So it is
-// when the Secret itself goes and comes back.
+// A token that the provider revokes under a running connection, by deleting its ServiceAccount, is told at once; a new one is
+// all that it takes. So it is when the Secret itself goes and comes back.
 func TestRevokedTokenIsReportedAndHeals(t *testing.T) {
 	t.Parallel()
 	p, place := ownPair(t)
@@ -130,8 +130,8 @@ func TestRevokedTokenIsReportedAndHeals(t *testing.T) {
 		expect.Create(t, p.Consumer, expect.Cowboy(ns, name))
 		expect.Exists(t, p.Provider, expect.Cowboy(providerNS, name))
 	}
-	token := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: kubebindv1alpha2.BinderName}}
-	expect.Delete(t, p.Provider, token)
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: kubebindv1alpha2.BinderName}}
+	expect.Delete(t, p.Provider, account)
 	last := writeUntilUnauthorized(t, p, ns)
 	b := waitBinding(t, p, "cowboys", kubebindv1alpha2.ConditionConnected, metav1.ConditionFalse, kubebindv1alpha2.ReasonUnauthorized)
 	expect.Event(t, p.Consumer, b, kubebindv1alpha2.ReasonUnauthorized)

@@ -30,10 +30,11 @@ type kubeconfigs struct {
 }
 
 // W48, SEC-15: a token that the provider has renewed gets into the consumer's Secret, and the konnector goes on with it.
-// Whatever else the provider puts there is refused, told to the provider, and changes nothing.
+// Whatever else the provider puts there is refused, told to the provider, and changes nothing. The tokens have no expiry here:
+// of those one can be revoked alone.
 func TestW48RenewedTokenIsTakenOver(t *testing.T) {
 	t.Parallel()
-	p, place := ownPair(t)
+	p, place := ownPair(t, "--static-consumer-tokens")
 	ns := expect.Namespace(t, p.Consumer, "renewed")
 	expect.Create(t, p.Consumer, expect.Cowboy(ns, "before"))
 	expect.Exists(t, p.Provider, expect.Cowboy(place.Namespace+"-"+ns, "before"))
@@ -94,11 +95,66 @@ func TestW48RenewedTokenIsTakenOver(t *testing.T) {
 		}
 		return nil
 	})
-	expect.Delete(t, p.Provider, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: kubebindv1alpha2.BinderName}})
+	expect.Delete(t, p.Provider, k.staticToken())
 	tokenRefused(t, place)
 	expect.Create(t, p.Consumer, expect.Cowboy(ns, "after"))
 	expect.Exists(t, p.Provider, expect.Cowboy(place.Namespace+"-"+ns, "after"))
 	waitBinding(t, p, "cowboys", kubebindv1alpha2.ConditionReady, metav1.ConditionTrue, "")
+}
+
+// SEC-16: a backend that goes over to tokens that expire gives the running konnector one, and later the next, and nobody
+// notices: neither needs the one before.
+func TestTokensAreRenewedUnderARunningKonnector(t *testing.T) {
+	t.Parallel()
+	p, place := ownPair(t, "--static-consumer-tokens")
+	ns := expect.Namespace(t, p.Consumer, "renewing")
+	works := func(name string) {
+		t.Helper()
+		expect.Create(t, p.Consumer, expect.Cowboy(ns, name))
+		expect.Exists(t, p.Provider, expect.Cowboy(place.Namespace+"-"+ns, name))
+		waitBinding(t, p, "cowboys", kubebindv1alpha2.ConditionReady, metav1.ConditionTrue, "")
+	}
+	works("static")
+	if err := p.Backend().Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.StartBackend("--static-consumer-tokens=false"); err != nil {
+		t.Fatal(err)
+	}
+	k := &kubeconfigs{Pair: p, place: place}
+	first := k.takenOver(t, place.Kubeconfig)
+	// Sooner than the backend would do it.
+	expect.Delete(t, p.Provider, k.staticToken())
+	tokenRefused(t, place)
+	works("expiring")
+
+	secret := k.offered(t)
+	delete(secret.Annotations, kubebindv1alpha2.RenewAtAnnotation)
+	if err := p.Provider.Client.Update(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	k.takenOver(t, first)
+	works("renewed")
+	k.told(t, metav1.ConditionTrue, "", "")
+}
+
+// takenOver waits until provider and consumer have the same kubeconfig, which is not the one before.
+func (k *kubeconfigs) takenOver(t *testing.T, before []byte) (fresh []byte) {
+	t.Helper()
+	fresh = renewed(t, k.Pair, &pair.Place{Namespace: k.place.Namespace, Kubeconfig: before})
+	k.beat(t)
+	expect.Eventually(t, "the consumer's Secret should have the provider's token", func(context.Context) error {
+		if have := k.consumers(t); !bytes.Equal(have, fresh) {
+			return fmt.Errorf("it has %d bytes, want %d", len(have), len(fresh))
+		}
+		return nil
+	})
+	return fresh
+}
+
+// staticToken is the Secret of the place's token without expiry.
+func (k *kubeconfigs) staticToken() *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: k.place.Namespace, Name: kubebindv1alpha2.BinderName}}
 }
 
 // token makes another token of a ServiceAccount of the place.
@@ -122,21 +178,28 @@ func (k *kubeconfigs) token(t *testing.T, name, account string) (token string) {
 // offer puts a kubeconfig where the provider renews it.
 func (k *kubeconfigs) offer(t *testing.T, kubeconfig []byte) {
 	t.Helper()
-	secret := &corev1.Secret{}
-	if err := k.Provider.Client.Get(t.Context(), client.ObjectKey{Namespace: k.place.Namespace, Name: kubebindv1alpha2.KubeconfigSecretName}, secret); err != nil {
-		t.Fatal(err)
-	}
+	secret := k.offered(t)
 	secret.Data[kubebindv1alpha2.KubeconfigSecretKey] = kubeconfig
 	if err := k.Provider.Client.Update(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
 }
 
+// offered is the Secret with the provider's kubeconfig.
+func (k *kubeconfigs) offered(t *testing.T) *corev1.Secret {
+	t.Helper()
+	secret := &corev1.Secret{}
+	if err := k.Provider.Client.Get(t.Context(), client.ObjectKey{Namespace: k.place.Namespace, Name: kubebindv1alpha2.KubeconfigSecretName}, secret); err != nil {
+		t.Fatal(err)
+	}
+	return secret
+}
+
 // beat lets a heartbeat come at once, by a new session: the consumer's Secret gets a comment. It returns what is there now.
 func (k *kubeconfigs) beat(t *testing.T) []byte {
 	t.Helper()
 	k.beats++
-	kubeconfig := fmt.Appendf(nil, "%s# %d\n", k.place.Kubeconfig, k.beats)
+	kubeconfig := fmt.Appendf(nil, "%s# %d\n", k.consumers(t), k.beats)
 	if err := k.SaveKubeconfig(t.Context(), "cowboys", kubeconfig); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@
 package http
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,8 +37,10 @@ func TestManifests(t *testing.T) {
 			t.Errorf("the image is %s", image)
 		}
 	}
-	const want = "Namespace ServiceAccount ClusterRole ClusterRole ClusterRoleBinding Role RoleBinding PodDisruptionBudget Deployment"
-	if got := strings.Join(kinds, " "); got != want {
-		t.Errorf("got %s", got)
+	want := []string{
+		"Namespace", "ServiceAccount", "ClusterRole", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "PodDisruptionBudget", "Deployment",
+	}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("got %v", kinds)
 	}
 }

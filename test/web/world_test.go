@@ -130,7 +130,7 @@ func begin(ctx context.Context, ended chan error) (running int, planes []*contro
 		}
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
-			return false, nil
+			return false, nil //nolint:nilerr // it is not open yet
 		}
 		return true, response.Body.Close()
 	}))

@@ -140,15 +140,9 @@ func (s *Site) Problem(w http.ResponseWriter, r *http.Request, status int, what 
 	if !ok {
 		title = "Something went wrong"
 	}
-	// What the errand was may be what is wrong, but not which logical cluster.
-	cluster, _ := parseErrand(r)
-	cluster.program = nil
-	for name := range cluster.parameters {
-		if name != clusterParameter {
-			cluster.parameters.Del(name)
-		}
-	}
-	content := page{errand: cluster}
+	// If the errand is what is wrong, it is dropped here.
+	errand, _ := parseErrand(r)
+	content := page{errand: errand}
 	if guest, err := s.house.Enter(r); err == nil {
 		content.Person = guest.Person()
 	}

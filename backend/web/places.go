@@ -55,7 +55,7 @@ type shownExport struct {
 
 // shownCondition is one aspect of a binding.
 type shownCondition struct {
-	Type    string
+	Aspect  string
 	Health  health
 	Message string
 }
@@ -149,12 +149,14 @@ func showExport(e *kubebindv1alpha2.APIServiceExport) shownExport {
 		out.Resources = append(out.Resources, r.GroupResource.String())
 	}
 	for _, c := range e.Status.Conditions {
-		shown := shownCondition{Type: c.Type, Health: healthOf(c)}
-		if c.Status != metav1.ConditionTrue || c.Type == kubebindv1alpha2.ConditionPermissionClaim {
-			shown.Message = cmp.Or(c.Message, c.Reason)
-		}
+		// It sums up the others.
 		if c.Type == kubebindv1alpha2.ConditionReady {
-			out.Health = shown.Health
+			out.Health = healthOf(c)
+			continue
+		}
+		shown := shownCondition{Aspect: aspect(c.Type), Health: healthOf(c), Message: c.Message}
+		if c.Status != metav1.ConditionTrue {
+			shown.Message = cmp.Or(c.Message, c.Reason)
 		}
 		out.Conditions = append(out.Conditions, shown)
 	}
@@ -162,6 +164,17 @@ func showExport(e *kubebindv1alpha2.APIServiceExport) shownExport {
 		out.Health = health{Colour: "waiting", Word: "Being removed"}
 	}
 	return out
+}
+
+// aspect is what people call a type of conditions.
+func aspect(conditionType string) string {
+	words := map[string]string{
+		kubebindv1alpha2.ConditionProviderInSync:  "Set up at the provider",
+		kubebindv1alpha2.ConditionConnected:       "Known to your cluster",
+		kubebindv1alpha2.ConditionConsumerInSync:  "API in your cluster",
+		kubebindv1alpha2.ConditionPermissionClaim: "Claims",
+	}
+	return cmp.Or(words[conditionType], conditionType)
 }
 
 func healthOf(c kubebindv1alpha2.Condition) health {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/go-logr/logr"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -46,7 +48,9 @@ var world struct {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	ctrl.SetLogger(logr.New(log.NullLogSink{}))
+	quiet := logr.New(log.NullLogSink{})
+	ctrl.SetLogger(quiet)
+	klog.SetLogger(quiet)
 	os.Exit(run(m))
 }
 
@@ -64,7 +68,9 @@ func run(m *testing.M) (code int) {
 			}
 		}
 		for _, plane := range planes {
-			_ = plane.Stop()
+			if plane != nil {
+				_ = plane.Stop()
+			}
 		}
 	}()
 	if err != nil {
@@ -78,27 +84,14 @@ func run(m *testing.M) (code int) {
 
 // begin starts a provider with a backend, and a consumer with a konnector.
 func begin(ctx context.Context, ended chan error) (running int, planes []*controlplane.ControlPlane, err error) {
-	started := make(chan struct {
-		plane *controlplane.ControlPlane
-		err   error
-	}, 2)
-	for _, name := range []string{"provider", "consumer"} {
-		go func() {
-			plane, err := controlplane.Start(ctx, controlplane.Options{Name: name})
-			started <- struct {
-				plane *controlplane.ControlPlane
-				err   error
-			}{plane, err}
-		}()
+	var group sync.WaitGroup
+	planes = make([]*controlplane.ControlPlane, 2)
+	failed := make([]error, 2)
+	for i, name := range []string{"provider", "consumer"} {
+		group.Go(func() { planes[i], failed[i] = controlplane.Start(ctx, controlplane.Options{Name: name}) })
 	}
-	for range 2 {
-		one := <-started
-		err = errors.Join(err, one.err)
-		if one.plane != nil {
-			planes = append(planes, one.plane)
-		}
-	}
-	if err != nil {
+	group.Wait()
+	if err := errors.Join(failed...); err != nil {
 		return 0, planes, err
 	}
 	world.provider, err = clientOf(planes[0])
@@ -123,17 +116,29 @@ func begin(ctx context.Context, ended chan error) (running int, planes []*contro
 	}
 	go func() { ended <- b.Run(ctx) }()
 	go func() { ended <- k.Run(ctx) }()
-	return 2, planes, errors.Join(offer(ctx), wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, timeout, true, func(ctx context.Context) (bool, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, world.origin+"/healthz", nil)
-		if err != nil {
-			return false, err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return false, nil //nolint:nilerr // it is not open yet
-		}
-		return true, response.Body.Close()
-	}))
+	return 2, planes, errors.Join(offer(ctx), opened(ctx))
+}
+
+// opened waits until the backend answers.
+func opened(ctx context.Context) error {
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, timeout, true, func(ctx context.Context) (bool, error) {
+		last = knock(ctx)
+		return last == nil, nil
+	})
+	return errors.Join(err, last)
+}
+
+func knock(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, world.origin+"/healthz", nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
 }
 
 func clientOf(plane *controlplane.ControlPlane) (client.Client, error) {

@@ -122,7 +122,6 @@ func TestBindByHand(t *testing.T) {
 	b.fits()
 	b.picture("web-bindings")
 	b.inDark("web-bindings-dark")
-	b.onPhone("web-bindings-phone")
 }
 
 // Published clients know no choice: they are given the kubeconfig.
@@ -140,7 +139,6 @@ func TestBindForOlderCLI(t *testing.T) {
 		t.Errorf("after a bad name: %d, with %q", b.status, got)
 	}
 	b.fits()
-	b.picture("web-bad-name")
 	b.refused = false
 	b.do("naming it", chromedp.SetValue(chromedp.CSS("#name"), "cowboys"))
 	b.click(`button[formaction*="/cli"]`)

@@ -47,6 +47,8 @@ type tab struct {
 	elsewhere []string
 	// refused says that pages may answer with errors, which browsers write to the console.
 	refused bool
+	// away says that there may be no network, which htmx writes to the console.
+	away bool
 }
 
 // newTab opens a tab, and watches it until the test ends.
@@ -90,12 +92,17 @@ func (b *tab) watch(event any) {
 	case *runtime.EventExceptionThrown:
 		b.wrong = append(b.wrong, "a script failed: "+fmt.Sprintf("%s %+v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception))
 	case *runtime.EventConsoleAPICalled:
+		if b.away && strings.Contains(consoleText(e), "htmx:") {
+			return
+		}
 		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning || e.Type == runtime.ConsoleAPICalledTypeAssert {
-			b.wrong = append(b.wrong, fmt.Sprintf("a script says %s: %v", e.Type, e.Args))
+			b.wrong = append(b.wrong, fmt.Sprintf("a script says %s: %s", e.Type, consoleText(e)))
 		}
 	case *cdplog.EventEntryAdded:
-		answered := e.Entry.Source == cdplog.EntrySourceNetwork && strings.Contains(e.Entry.Text, "the server responded with a status of 4")
-		if e.Entry.Level != cdplog.EntryLevelVerbose && e.Entry.Level != cdplog.EntryLevelInfo && (!b.refused || !answered) {
+		answered := b.refused && strings.Contains(e.Entry.Text, "the server responded with a status of 4")
+		away := b.away && strings.Contains(e.Entry.Text, "net::ERR_INTERNET_DISCONNECTED")
+		quiet := e.Entry.Level == cdplog.EntryLevelVerbose || e.Entry.Level == cdplog.EntryLevelInfo
+		if !quiet && (e.Entry.Source != cdplog.EntrySourceNetwork || !answered && !away) {
 			b.wrong = append(b.wrong, fmt.Sprintf("the browser says (%s): %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
 		}
 	case *audits.EventIssueAdded:
@@ -107,6 +114,28 @@ func (b *tab) watch(event any) {
 			b.wrong = append(b.wrong, "a request goes to "+e.Request.URL)
 		}
 	}
+}
+
+func consoleText(e *runtime.EventConsoleAPICalled) string {
+	var words []string
+	for _, arg := range e.Args {
+		words = append(words, string(arg.Value)+arg.Description)
+	}
+	return strings.Join(words, " ")
+}
+
+// offline takes the network away, or gives it back.
+func (b *tab) offline(away bool) {
+	b.t.Helper()
+	b.mu.Lock()
+	b.away = b.away || away
+	b.mu.Unlock()
+	b.do("taking the network away", chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
+			MatchedNetworkConditions: []*network.Conditions{{Offline: away, DownloadThroughput: -1, UploadThroughput: -1}},
+		})
+		return err
+	}))
 }
 
 // settle fails the test for what has gone wrong.

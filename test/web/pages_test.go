@@ -36,6 +36,8 @@ func TestVisit(t *testing.T) {
 	b.sees("Cluster", "clusters.postgresql.cnpg.io", "superuserSecret", "named in spec.superuserSecret.name of your Cluster objects", "called company-ca, in the namespace platform", "postgres-shared")
 	b.fits()
 	b.picture("web-service")
+	b.evaluate(`document.querySelector("#claims").scrollIntoView()`)
+	b.picture("web-claims")
 	b.click(".person button")
 	b.at("/")
 	b.sees("Sign in")

@@ -76,7 +76,7 @@ func New(opts Options, keys *Keys, revocations Revocations) *SignIn {
 type Request struct {
 	// RedirectURL is where the browser goes in the end: a page of ours, or a program on the browser's machine.
 	RedirectURL string `json:"redirect_url"`
-	// SessionID is the client's own name for this login. It is handed back.
+	// SessionID is the client's own name for this login. A program gets it back.
 	SessionID string `json:"session_id"`
 	// Cluster is the logical cluster to sign in to.
 	Cluster string `json:"cluster_id,omitempty"`

@@ -49,6 +49,9 @@ func gone(t *testing.T, what string, obj client.Object) {
 	t.Helper()
 	eventually(t, what+" to go", func(ctx context.Context) error {
 		err := admin(t).Get(ctx, client.ObjectKeyFromObject(obj), obj)
+		if ns, ok := obj.(*corev1.Namespace); ok && err == nil {
+			return errorf("it is there: %+v", ns.Status)
+		}
 		if err == nil {
 			return errors.New("it is there")
 		}

@@ -17,6 +17,7 @@ import (
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend/binding"
 	"kube-bind.io/kube-bind/backend/catalog"
 	"kube-bind.io/kube-bind/backend/grants"
 	"kube-bind.io/kube-bind/backend/loop"
@@ -69,7 +70,7 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, export *ku
 	if !export.DeletionTimestamp.IsZero() {
 		return 0, nil
 	}
-	ending, err := placeEnds(ctx, scope, export.Namespace)
+	ending, err := binding.Ends(ctx, scope, export.Namespace)
 	if err != nil || ending {
 		return lookAgain, err
 	}

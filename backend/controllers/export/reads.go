@@ -20,23 +20,6 @@ import (
 	"kube-bind.io/kube-bind/backend/source"
 )
 
-// placeEnds tells whether the contract namespace or the ClusterBinding in it is being deleted: nothing is given to the
-// consumer any more then.
-func placeEnds(ctx context.Context, scope loop.Scope, namespace string) (bool, error) {
-	ns := &corev1.Namespace{}
-	if err := scope.Get(ctx, client.ObjectKey{Name: namespace}, ns); apierrors.IsNotFound(err) {
-		return true, nil
-	} else if err != nil {
-		return false, fmt.Errorf("reading the contract namespace: %w", err)
-	}
-	place := &kubebindv1alpha2.ClusterBinding{}
-	err := scope.Get(ctx, client.ObjectKey{Namespace: namespace, Name: kubebindv1alpha2.ClusterBindingName}, place)
-	if client.IgnoreNotFound(err) != nil {
-		return false, fmt.Errorf("reading the ClusterBinding: %w", err)
-	}
-	return !ns.DeletionTimestamp.IsZero() || !place.DeletionTimestamp.IsZero(), nil
-}
-
 // boundSchema returns a BoundSchema, or nil if there is none.
 func boundSchema(ctx context.Context, scope loop.Scope, namespace, name string) (*kubebindv1alpha2.BoundSchema, error) {
 	out := &kubebindv1alpha2.BoundSchema{}

@@ -16,6 +16,7 @@ import (
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend/binding"
 	"kube-bind.io/kube-bind/backend/loop"
 )
 
@@ -24,7 +25,7 @@ import (
 //
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiservicenamespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiservicenamespaces/status,verbs=get;patch;update
-// +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexports;boundschemas,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexports;boundschemas;clusterbindings,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,verbs=get;list;watch
 func Register(mgr mcmanager.Manager, isolation kubebindv1alpha2.Isolation, prefix string) error {
@@ -51,6 +52,10 @@ type reconciler struct {
 func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, wanted *kubebindv1alpha2.APIServiceNamespace) (time.Duration, error) {
 	if !wanted.DeletionTimestamp.IsZero() {
 		return 0, nil
+	}
+	// Otherwise a namespace would come back as often as the consumer's removal deletes it.
+	if ends, err := binding.Ends(ctx, scope, wanted.Namespace); ends || err != nil {
+		return 0, err
 	}
 	var exports kubebindv1alpha2.APIServiceExportList
 	if err := scope.List(ctx, &exports, client.InNamespace(wanted.Namespace)); err != nil {

@@ -122,5 +122,5 @@ func (s *Site) welcome(w http.ResponseWriter, r *http.Request, errand errand) {
 	}
 	// What polls has nothing to show any more.
 	w.Header().Set("HX-Refresh", "true")
-	s.render(w, r, page{errand: errand}, showing{name: "welcome", title: "Welcome", status: status, main: signInLink(r, errand)})
+	s.render(w, r, page{errand: errand}, showing{name: "welcome", title: "Welcome", status: status, main: signInLink(r, errand.Cluster())})
 }

@@ -3,16 +3,14 @@
 package web
 
 import (
-	"cmp"
 	"crypto/rand"
 	"net/http"
 	"net/url"
 	"strings"
 )
 
-// signInLink is where somebody signs in to come back to the page of a request, with all of its parameters. The session_id
-// comes back as well: it is that of the program that waits, if one does.
-func signInLink(r *http.Request, errand errand) string {
+// signInLink is where somebody signs in to come back to the page of a request, with all of its parameters.
+func signInLink(r *http.Request, cluster string) string {
 	back := url.URL{Path: r.URL.Path, RawQuery: r.URL.RawQuery}
 	if r.Method != http.MethodGet {
 		// A form is not sent again: it was on the page above.
@@ -20,9 +18,9 @@ func signInLink(r *http.Request, errand errand) string {
 	}
 	query := url.Values{
 		redirectParameter: {back.String()}, "client_type": {"ui"},
-		sessionParameter: {cmp.Or(errand.parameters.Get(sessionParameter), rand.Text())},
+		sessionParameter: {rand.Text()},
 	}
-	if cluster := errand.Cluster(); cluster != "" {
+	if cluster != "" {
 		query.Set(clusterParameter, cluster)
 	}
 	return (&url.URL{Path: "/api/authorize", RawQuery: query.Encode()}).String()

@@ -235,14 +235,10 @@ func (b *tab) seesNot(texts ...string) {
 	}
 }
 
-// at wants the address to be a path of ours. What a sign-in adds to it does not matter.
+// at wants the address to be a path of ours.
 func (b *tab) at(path string) {
 	b.t.Helper()
-	got := b.evaluate(`location.pathname + location.search`)
-	if bare, _, found := strings.Cut(got, "?session_id="); found && !strings.Contains(path, "session_id") {
-		got = bare
-	}
-	if got != path {
+	if got := b.evaluate(`location.pathname + location.search`); got != path {
 		b.t.Errorf("the browser is at %s, want %s", got, path)
 	}
 }

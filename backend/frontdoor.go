@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
@@ -36,6 +37,9 @@ const (
 
 // clientSecretEnv is where the client's secret comes from, so that it is in no argument.
 const clientSecretEnv = "OIDC_CLIENT_SECRET"
+
+// redisPasswordEnv is where the password of Redis comes from.
+const redisPasswordEnv = "REDIS_PASSWORD"
 
 // Names of the Secrets that replicas share, beside their Lease.
 const (
@@ -70,6 +74,12 @@ type FrontDoor struct {
 	Prefixes auth.Prefixes
 	// AllowedUsers and AllowedGroups may bind every template, as the OpenID provider calls them. Others need RBAC.
 	AllowedUsers, AllowedGroups []string
+	// RedisAddress is the Redis that ended sessions are kept in: host:port. Default: none, which is a Secret.
+	RedisAddress string
+	// RedisUsername and RedisPassword are for it.
+	RedisUsername, RedisPassword string
+	// RedisTLS speaks TLS with it.
+	RedisTLS bool
 	// InsecureEmbedded lets the embedded OpenID provider serve others than this machine.
 	InsecureEmbedded bool
 	// TokenExpiry is how long somebody stays signed in. Default: 1h.
@@ -111,6 +121,9 @@ func (f *FrontDoor) addFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.AllowedGroups, "oidc-allowed-groups", f.AllowedGroups, "Groups of the OpenID provider that may bind every template. Others need RBAC: the verb bind on apiserviceexporttemplates.")
 	fs.StringSliceVar(&f.AllowedUsers, "oidc-allowed-users", f.AllowedUsers, "Users of the OpenID provider that may bind every template.")
 	fs.BoolVar(&f.InsecureEmbedded, "oidc-embedded-insecure", f.InsecureEmbedded, "Let the embedded OpenID provider, with its well-known passwords, serve others than this machine.")
+	fs.StringVar(&f.RedisAddress, "redis-addr", f.RedisAddress, "Redis to keep ended sessions in, for where many people sign out: host:port. Its password is taken from the environment: "+redisPasswordEnv+". Default: a Secret.")
+	fs.StringVar(&f.RedisUsername, "redis-username", f.RedisUsername, "User at that Redis.")
+	fs.BoolVar(&f.RedisTLS, "redis-tls", f.RedisTLS, "Speak TLS with that Redis.")
 	fs.DurationVar(&f.TokenExpiry, "token-expiry", f.TokenExpiry, "How long somebody stays signed in.")
 	fs.DurationVar(&f.KeyRotation, "session-key-rotation", f.KeyRotation, "After how long sessions are sealed with a new key.")
 }
@@ -125,6 +138,9 @@ func (f *FrontDoor) complete() error {
 	}
 	if secret := os.Getenv(clientSecretEnv); secret != "" {
 		f.ClientSecret = secret
+	}
+	if password := os.Getenv(redisPasswordEnv); password != "" {
+		f.RedisPassword = password
 	}
 	if f.OIDCCAFile != "" {
 		raw, err := os.ReadFile(f.OIDCCAFile)
@@ -160,6 +176,7 @@ func (f *FrontDoor) validate() error {
 		f.validIssuer(),
 		f.validCA(),
 		f.validPrefixes(),
+		f.validRedis(),
 	}
 	if f.ClientID == "" {
 		errs = append(errs, errors.New("--oidc-issuer-client-id: must not be empty"))
@@ -230,6 +247,19 @@ func loopbackHost(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+func (f *FrontDoor) validRedis() error {
+	if f.RedisAddress == "" {
+		if f.RedisUsername != "" || f.RedisPassword != "" || f.RedisTLS {
+			return fmt.Errorf("--redis-addr: is needed for --redis-username, --redis-tls and %s", redisPasswordEnv)
+		}
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(f.RedisAddress); err != nil {
+		return fmt.Errorf("--redis-addr=%q: must be host:port", f.RedisAddress)
+	}
+	return nil
+}
+
 func (f *FrontDoor) validPrefixes() error {
 	for flag, prefix := range map[string]string{"oidc-username-prefix": f.Prefixes.Username, "oidc-groups-prefix": f.Prefixes.Groups} {
 		if strings.HasPrefix(prefix, "system:") {
@@ -237,6 +267,16 @@ func (f *FrontDoor) validPrefixes() error {
 		}
 	}
 	return nil
+}
+
+// addRevocations returns where ended sessions are kept.
+func addRevocations(local manager.Manager, opts Options) (auth.Revocations, error) {
+	f := opts.FrontDoor
+	if f.RedisAddress == "" {
+		return auth.NewSecretRevocations(local.GetClient(), local.GetAPIReader(), types.NamespacedName{Namespace: opts.LeaseNamespace, Name: endedSessionsSecret}), nil
+	}
+	out := auth.NewRedisRevocations(auth.RedisOptions{Address: f.RedisAddress, Username: f.RedisUsername, Password: f.RedisPassword, TLS: f.RedisTLS})
+	return out, local.Add(out)
 }
 
 // addFrontDoor has the manager serve the front door, on every replica.
@@ -267,7 +307,10 @@ func addFrontDoor(mgr mcmanager.Manager, tenancy providers.Tenancy, opts Options
 		Secret:   types.NamespacedName{Namespace: opts.LeaseNamespace, Name: sessionKeysSecret},
 		Rotation: f.KeyRotation, Lifetime: f.TokenExpiry,
 	})
-	ended := auth.NewSecretRevocations(local.GetClient(), local.GetAPIReader(), types.NamespacedName{Namespace: opts.LeaseNamespace, Name: endedSessionsSecret})
+	ended, err := addRevocations(local, opts)
+	if err != nil {
+		return err
+	}
 	signIn := auth.New(auth.Options{Origin: f.origin, OpenID: openID, Prefixes: f.Prefixes, Lifetime: f.TokenExpiry}, keys, ended)
 	d, err := backendhttp.New(door, backendhttp.Provider{Clusters: mgr, Tenancy: tenancy}, signIn, auth.NewAccess(f.Prefixes))
 	if err != nil {

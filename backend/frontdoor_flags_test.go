@@ -70,6 +70,9 @@ func TestSEC13FrontDoorFlags(t *testing.T) {
 		"--oidc-username-prefix=system:":                              "--oidc-username-prefix",
 		"--oidc-groups-prefix=system:":                                "--oidc-groups-prefix",
 		"--oidc-groups-prefix=system:x":                               "--oidc-groups-prefix",
+		"--redis-addr=localhost":                                      "must be host:port",
+		"--redis-tls":                                                 "--redis-addr: is needed",
+		"--redis-username=x":                                          "--redis-addr: is needed",
 	} {
 		t.Run(arg, func(t *testing.T) {
 			_, err := parse(t, external(arg)...)

@@ -118,6 +118,9 @@ func Decode(r *http.Request, into any) error {
 		return of(kubebindv1alpha2.ErrorCodeBadRequest, "the request must have the Content-Type application/json")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, MaxBody))
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return of(kubebindv1alpha2.ErrorCodeBadRequest, "the request ends before its end")
+	}
 	if err != nil {
 		return fmt.Errorf("reading the request: %w", err)
 	}

@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -145,5 +147,15 @@ func TestDecode(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// A client that breaks off is no failure of the provider.
+func TestDecodeOfACutRequest(t *testing.T) {
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", io.MultiReader(strings.NewReader(`{"a":`), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	r.Header.Set("Content-Type", "application/json")
+	known, _ := errors.AsType[*kubebindv1alpha2.Error](reply.Decode(r, &struct{}{}))
+	if known == nil || known.Code != kubebindv1alpha2.ErrorCodeBadRequest {
+		t.Errorf("got %v", known)
 	}
 }

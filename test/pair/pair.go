@@ -96,12 +96,20 @@ func (p *Pair) AwaitAPIs(ctx context.Context) error {
 // AwaitBackend waits until the provider serves the kinds that the backend installs, and the front door is open, if there is one.
 func (p *Pair) AwaitBackend(ctx context.Context) error {
 	if err := retryNoMatch(ctx, func() error { return p.Provider.Client.List(ctx, &kubebindv1alpha2.APIServiceExportTemplateList{}) }); err != nil {
-		return fmt.Errorf("waiting for the backend's API: %w\n%s", err, p.backend.LogTail(5))
+		return fmt.Errorf("waiting for the backend's API: %w\n%s", err, p.backendLog())
 	}
 	if p.options.FrontDoor {
 		return p.awaitDoor(ctx)
 	}
 	return nil
+}
+
+// backendLog is the end of the log, if the backend is the pair's.
+func (p *Pair) backendLog() string {
+	if p.backend == nil {
+		return ""
+	}
+	return p.backend.LogTail(5)
 }
 
 // awaitDoor waits until the front door is open.

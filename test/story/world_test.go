@@ -34,12 +34,29 @@ const limit = 3 * time.Minute
 type world struct {
 	*pair.Pair
 	home string
+	// desk plays the browser, if it is set.
+	desk func(ctx context.Context, address string) error
 }
 
 // newWorld starts a pair, without a konnector, whose provider offers cowboys.
 func newWorld(t *testing.T, o pair.Options) *world {
 	t.Helper()
-	o.LogDir, o.FrontDoor = t.TempDir(), true
+	o.FrontDoor = true
+	w := bare(t, o)
+	if err := w.StartBackend(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.AwaitBackend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.offer(t)
+	return w
+}
+
+// bare starts two control planes, and nothing beside them.
+func bare(t *testing.T, o pair.Options) *world {
+	t.Helper()
+	o.LogDir = t.TempDir()
 	p, err := pair.StartControlPlanes(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -55,12 +72,12 @@ func newWorld(t *testing.T, o pair.Options) *world {
 			t.Error(err)
 		}
 	})
-	if err := p.StartBackend(); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.AwaitBackend(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	return &world{Pair: p, home: t.TempDir()}
+}
+
+// offer has the provider offer cowboys.
+func (w *world) offer(t *testing.T) {
+	t.Helper()
 	var files []string
 	for _, name := range []string{"crd-cowboys.yaml", "template-cowboys.yaml"} {
 		file, err := pair.Example(t.Context(), name)
@@ -69,28 +86,15 @@ func newWorld(t *testing.T, o pair.Options) *world {
 		}
 		files = append(files, file)
 	}
-	if err := p.ApplyTemplate(t.Context(), files...); err != nil {
+	if err := w.ApplyTemplate(t.Context(), files...); err != nil {
 		t.Fatal(err)
 	}
-	return &world{Pair: p, home: t.TempDir()}
 }
 
 // result is what a command left.
 type result struct {
 	stdout, stderr string
 	code           int
-}
-
-// command is kubectl bind with these arguments. Browsers that it opens sign in as alice.
-func (w *world) command(ctx context.Context, args ...string) (*exec.Cmd, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(w.Bin(), "kubectl-bind"), args...)
-	cmd.Env = append(os.Environ(), "HOME="+w.home, "KUBECONFIG="+w.Consumer.KubeconfigFile(),
-		"BROWSER="+self, browserUser+"=alice", browserPassword+"=alice-dev-only")
-	return cmd, nil
 }
 
 // run runs kubectl bind and wants an exit code.
@@ -104,10 +108,12 @@ func (w *world) runWith(t *testing.T, code int, stdin []byte, args ...string) re
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	cmd, err := w.command(ctx, args...)
+	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	cmd := exec.CommandContext(ctx, filepath.Join(w.Bin(), "kubectl-bind"), args...)
+	cmd.Env = w.environment(t, self)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &stdout, &stderr
 	err = cmd.Run()

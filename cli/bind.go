@@ -115,7 +115,7 @@ func (b *bind) choose(ctx context.Context, client *backendclient.Client, s *serv
 		return nil, err
 	}
 	parameters := url.Values{
-		"redirect_url": {back.url}, "session_id": {back.session}, "consumer_id": {identity}, "response": {"choice"},
+		"redirect_url": {back.url}, "session_id": {back.session}, "consumer_id": {orElse(identity, uiIdentity)}, "response": {"choice"},
 	}
 	if s.Cluster != "" {
 		parameters.Set("cluster_id", s.Cluster)

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/deploy/install"
 )
 
 // apiservice binds a template by its name, or what an APIServiceExportRequest in a file asks for.
@@ -95,12 +96,12 @@ func (a *apiservice) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := contractIn(kubeconfig)
+	c, err := install.Read(kubeconfig)
 	if err != nil {
 		return err
 	}
-	request.Namespace = c.namespace
-	c.requests = []kubebindv1alpha2.APIServiceExportRequest{request}
+	request.Namespace = c.Namespace
+	c.Requests = []kubebindv1alpha2.APIServiceExportRequest{request}
 	if err := a.confirmRequests(ctx, c); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/cli/backendclient"
+	"kube-bind.io/kube-bind/deploy/install"
 )
 
 // bind is kubectl bind itself: a service is chosen by its template's name, or in the browser.
@@ -105,7 +106,7 @@ func (b *bind) signInFirst(ctx context.Context, argument string) (*backendclient
 // choice is what somebody chose in the browser: a template, or with a server of upstream's all that a bind returns.
 type choice struct {
 	template, name string
-	contract       *contract
+	contract       *install.Contract
 }
 
 // choose opens the provider's page, and waits for what is chosen there.
@@ -147,7 +148,7 @@ func (b *bind) choose(ctx context.Context, client *backendclient.Client, s *serv
 }
 
 // decodeResponse reads what upstream's pages send: base64 in either alphabet.
-func decodeResponse(raw string) (*contract, error) {
+func decodeResponse(raw string) (*install.Contract, error) {
 	text := strings.NewReplacer("+", "-", "/", "_", " ", "-", "=", "").Replace(raw)
 	decoded, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {

@@ -4,7 +4,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,6 +19,7 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/cli/backendclient"
+	"kube-bind.io/kube-bind/deploy/install"
 )
 
 // poll is how often something is looked at that is waited for.
@@ -99,7 +99,7 @@ type wanted struct {
 }
 
 // agree shows what the provider asks for and, if the person agrees, gets the contract.
-func (b *binder) agree(ctx context.Context, server *backendclient.Client, w wanted) (*contract, error) {
+func (b *binder) agree(ctx context.Context, server *backendclient.Client, w wanted) (*install.Contract, error) {
 	list, err := server.Templates(ctx)
 	if err != nil {
 		return nil, err
@@ -124,34 +124,17 @@ func (b *binder) agree(ctx context.Context, server *backendclient.Client, w want
 }
 
 // contractOf reads the answer to a bind, which has something to ask for.
-func contractOf(response *kubebindv1alpha2.BindingResourceResponse) (*contract, error) {
-	out, err := contractFrom(response)
-	if err == nil && len(out.requests) == 0 {
+func contractOf(response *kubebindv1alpha2.BindingResourceResponse) (*install.Contract, error) {
+	out, err := install.FromResponse(response)
+	if err == nil && len(out.Requests) == 0 {
 		return nil, errors.New("the server's answer is not complete: it names nothing to ask for")
 	}
 	return out, err
 }
 
-// contractFrom reads a provider's answer.
-func contractFrom(response *kubebindv1alpha2.BindingResourceResponse) (*contract, error) {
-	out, err := contractIn(response.Kubeconfig)
-	if err != nil {
-		return nil, err
-	}
-	for _, raw := range response.Requests {
-		var request kubebindv1alpha2.APIServiceExportRequest
-		if err := json.Unmarshal(raw.Raw, &request); err != nil || request.APIVersion != kubebindv1alpha2.GroupVersion.String() || request.Name == "" {
-			return nil, fmt.Errorf("the provider's answer asks for something that this program does not know (%s)", request.APIVersion)
-		}
-		request.Namespace = out.namespace
-		out.requests = append(out.requests, request)
-	}
-	return out, nil
-}
-
 // conclude makes what the provider has agreed to at the provider, and then in the consumer; a dry run prints the latter.
-func (b *binder) conclude(ctx context.Context, c *contract) error {
-	if !c.exported {
+func (b *binder) conclude(ctx context.Context, c *install.Contract) error {
+	if !c.Exported {
 		if err := b.export(ctx, c); err != nil {
 			return err
 		}
@@ -191,13 +174,13 @@ func (b *binder) bindingTable() table {
 }
 
 // export asks at the provider for what was agreed, and waits for the answer.
-func (b *binder) export(ctx context.Context, c *contract) error {
-	provider, err := c.provider(b.Version)
+func (b *binder) export(ctx context.Context, c *install.Contract) error {
+	provider, err := b.providerClient(c)
 	if err != nil {
 		return err
 	}
-	for i := range c.requests {
-		request := &c.requests[i]
+	for i := range c.Requests {
+		request := &c.Requests[i]
 		have := request.DeepCopy()
 		have.Status = kubebindv1alpha2.APIServiceExportRequestStatus{}
 		if err := provider.Create(ctx, have); err != nil && !apierrors.IsAlreadyExists(err) {
@@ -237,10 +220,10 @@ func answered(ctx context.Context, provider client.Client, request *kubebindv1al
 }
 
 // createBindings tells the konnector what to bind, and waits until it has.
-func (b *binder) createBindings(ctx context.Context, consumer client.Client, c *contract) (*kubebindv1alpha2.APIServiceBindingList, error) {
+func (b *binder) createBindings(ctx context.Context, consumer client.Client, c *install.Contract) (*kubebindv1alpha2.APIServiceBindingList, error) {
 	out := &kubebindv1alpha2.APIServiceBindingList{TypeMeta: typeMeta("APIServiceBindingList")}
-	for i, want := range c.bindings() {
-		want.Spec.PermissionClaims = b.refusals(&c.requests[i].Spec)
+	for i, want := range c.Bindings() {
+		want.Spec.PermissionClaims = b.refusals(&c.Requests[i].Spec)
 		err := retryNoMatch(ctx, func() error { return consumer.Create(ctx, want.DeepCopy(), fieldOwner) })
 		verb := "Created"
 		if apierrors.IsAlreadyExists(err) {
@@ -249,7 +232,7 @@ func (b *binder) createBindings(ctx context.Context, consumer client.Client, c *
 		if err != nil {
 			return nil, err
 		}
-		b.say("✅ %s APIServiceBinding %s for %d resources", verb, want.Name, len(c.requests[i].Spec.Resources))
+		b.say("✅ %s APIServiceBinding %s for %d resources", verb, want.Name, len(c.Requests[i].Spec.Resources))
 		if err := b.await(ctx, "the konnector", func(ctx context.Context) (bool, string, error) { return ready(ctx, consumer, want) }); err != nil {
 			return nil, err
 		}

@@ -15,12 +15,13 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/deploy/crds"
+	"kube-bind.io/kube-bind/deploy/install"
 	"kube-bind.io/kube-bind/deploy/konnector"
 )
 
 // printBundle prints all that makes a binding of any cluster that it is applied to: namespace, CRDs, konnector, and the credential
 // with the bindings.
-func (b *binder) printBundle(c *contract) error {
+func (b *binder) printBundle(c *install.Contract) error {
 	objects, err := b.bundle(c)
 	if err != nil {
 		return err
@@ -67,7 +68,7 @@ func (b *binder) printBundle(c *contract) error {
 }
 
 // bundle are the objects in the order in which they can be applied.
-func (b *binder) bundle(c *contract) ([]client.Object, error) {
+func (b *binder) bundle(c *install.Contract) ([]client.Object, error) {
 	definitions, err := crds.Consumer()
 	if err != nil {
 		return nil, fmt.Errorf("reading kube-bind's CRDs: %w", err)
@@ -80,11 +81,11 @@ func (b *binder) bundle(c *contract) ([]client.Object, error) {
 	}
 	if !b.skipKonnector {
 		out = append(out, deployment...)
-		for i := range c.requests {
-			out = append(out, konnector.RoleFor(c.requests[i].Name, &c.requests[i].Spec))
+		for i := range c.Requests {
+			out = append(out, konnector.RoleFor(c.Requests[i].Name, &c.Requests[i].Spec))
 		}
 	}
-	secret := c.secret()
+	secret := c.Secret()
 	if err := b.enclose(secret, c); err != nil {
 		return nil, err
 	}
@@ -103,12 +104,12 @@ type enclosedBinding struct {
 
 // enclose puts the bindings into the Secret, from which the konnector makes them. As objects of their own kubectl would refuse
 // them, because their CRD comes in the same apply.
-func (b *binder) enclose(secret *corev1.Secret, c *contract) error {
+func (b *binder) enclose(secret *corev1.Secret, c *install.Contract) error {
 	var list []enclosedBinding
-	for i, binding := range c.bindings() {
+	for i, binding := range c.Bindings() {
 		e := enclosedBinding{APIVersion: binding.APIVersion, Kind: binding.Kind}
 		e.Metadata.Name = binding.Name
-		if refused := b.refusals(&c.requests[i].Spec); len(refused) > 0 {
+		if refused := b.refusals(&c.Requests[i].Spec); len(refused) > 0 {
 			e.Spec = map[string]any{"permissionClaims": refused}
 		}
 		list = append(list, e)

@@ -164,30 +164,6 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-func TestDecideKonnector(t *testing.T) {
-	for _, tc := range []struct {
-		found                  bool
-		image, wanted, version string
-		want                   konnectorAction
-	}{
-		{false, "", "", "v1.0.0", konnectorDeploy},
-		{false, "", "mine:1", "v1.0.0", konnectorDeploy},
-		{true, "r/konnector:v1.0.0", "", "v1.0.0", konnectorKeep},
-		{true, "r/konnector:v0.9.0", "", "v1.0.0", konnectorUpdate},
-		{true, "r/konnector:v1.1.0", "", "v1.0.0", konnectorKeep},
-		{true, "r/konnector:main", "", "v1.0.0", konnectorKeep},
-		{true, "r:5000/konnector", "", "v1.0.0", konnectorKeep},
-		{true, "r/konnector@sha256:0123", "", "v1.0.0", konnectorKeep},
-		{true, "r/konnector:v0.9.0", "", "devel", konnectorKeep},
-		{true, "r/konnector:v0.9.0", "mine:1", "v1.0.0", konnectorUpdate},
-		{true, "mine:1", "mine:1", "v1.0.0", konnectorKeep},
-	} {
-		if got := decideKonnector(tc.found, tc.image, tc.wanted, tc.version); got != tc.want {
-			t.Errorf("%+v: got %s", tc, got)
-		}
-	}
-}
-
 func TestDecodeResponse(t *testing.T) {
 	for _, raw := range []string{"", "%", "e30", "bm8ganNvbg"} {
 		if c, err := decodeResponse(raw); err == nil {

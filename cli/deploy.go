@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/deploy/install"
 )
 
 // maxFile is how long a file may be that somebody hands over.
@@ -65,11 +66,11 @@ func (d *deploy) run(ctx context.Context) error {
 	if err := yaml.Unmarshal(raw, response); err != nil || len(response.Kubeconfig) == 0 {
 		return exit(ExitFailed, errors.New("this is no answer of a provider: it has no kubeconfig"), "It is what a BindableResourcesRequest is answered with: see --secret-key.")
 	}
-	c, err := contractFrom(response)
+	c, err := install.FromResponse(response)
 	if err != nil {
 		return err
 	}
-	if len(c.requests) == 0 && response.BindingName != "" {
+	if len(c.Requests) == 0 && response.BindingName != "" {
 		// The provider has asked for the export itself.
 		if err := d.adopt(ctx, c, response.BindingName); err != nil {
 			return err
@@ -82,19 +83,19 @@ func (d *deploy) run(ctx context.Context) error {
 }
 
 // adopt finds out what the provider exports under a name.
-func (d *deploy) adopt(ctx context.Context, c *contract, name string) error {
-	provider, err := c.provider(d.Version)
+func (d *deploy) adopt(ctx context.Context, c *install.Contract, name string) error {
+	provider, err := d.providerClient(c)
 	if err != nil {
 		return err
 	}
 	export := &kubebindv1alpha2.APIServiceExport{}
-	if err := provider.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: name}, export); err != nil {
+	if err := provider.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: name}, export); err != nil {
 		return fmt.Errorf("reading the export %s at the provider: %w", name, err)
 	}
 	request := kubebindv1alpha2.APIServiceExportRequest{}
-	request.Namespace, request.Name = c.namespace, name
+	request.Namespace, request.Name = c.Namespace, name
 	request.Spec.Resources, request.Spec.PermissionClaims = export.Spec.Resources, export.Spec.PermissionClaims
-	c.requests, c.exported = append(c.requests, request), true
+	c.Requests, c.Exported = append(c.Requests, request), true
 	return nil
 }
 
@@ -137,12 +138,12 @@ func (c *cli) read(name string) ([]byte, error) {
 }
 
 // confirmRequests shows what is asked for, and asks.
-func (b *binder) confirmRequests(ctx context.Context, c *contract) error {
-	for i := range c.requests {
-		spec := &c.requests[i].Spec
+func (b *binder) confirmRequests(ctx context.Context, c *install.Contract) error {
+	for i := range c.Requests {
+		spec := &c.Requests[i].Spec
 		if err := b.consent(ctx, &kubebindv1alpha2.APIServiceExportTemplateSpec{
 			Resources: spec.Resources, PermissionClaims: spec.PermissionClaims, Namespaces: spec.Namespaces,
-		}, c.requests[i].Name); err != nil {
+		}, c.Requests[i].Name); err != nil {
 			return err
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/deploy/install"
 )
 
 // statusTimeout is how long a provider may take to say when it last heard of the konnector.
@@ -131,17 +132,17 @@ func (c *cli) askProvider(ctx context.Context, consumer client.Client, b *kubebi
 	if err := consumer.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, secret); err != nil {
 		return
 	}
-	place, err := contractIn(secret.Data[ref.Key])
+	place, err := install.Read(secret.Data[ref.Key])
 	if err != nil {
 		return
 	}
-	provider, err := place.provider(c.Version)
+	provider, err := c.providerClient(place)
 	if err != nil {
 		return
 	}
 	start := c.Now()
 	binding := &kubebindv1alpha2.ClusterBinding{}
-	err = provider.Get(ctx, client.ObjectKey{Namespace: place.namespace, Name: kubebindv1alpha2.ClusterBindingName}, binding)
+	err = provider.Get(ctx, client.ObjectKey{Namespace: place.Namespace, Name: kubebindv1alpha2.ClusterBindingName}, binding)
 	if err != nil {
 		out.Problems = append(out.Problems, "the provider does not answer this program: "+reasonOf(err))
 		out.Healthy = false

@@ -3,6 +3,8 @@
 package konnector
 
 import (
+	"cmp"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -47,6 +49,9 @@ func (o Options) image() string {
 	}
 	return Repository + ":" + o.Version
 }
+
+// Label is what people call this konnector: its image, if one was named, or its version.
+func (o Options) Label() string { return cmp.Or(o.Image, o.Version) }
 
 // Objects returns everything that a konnector needs, in the order in which it can be applied, without kube-bind's CRDs: the
 // konnector installs those. What it may do with the objects of a binding, RoleFor adds.

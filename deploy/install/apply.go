@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Apply is a server-side apply. Fields that somebody else has taken over are theirs to decide on: it is a ForeignError that names
+// them.
+func (i *Installer) Apply(ctx context.Context, object client.Object) error {
+	kind := object.GetObjectKind().GroupVersionKind().Kind
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return fmt.Errorf("encoding the %s %s: %w", kind, object.GetName(), err)
+	}
+	unstructured.RemoveNestedField(content, "status")
+	unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
+	err = i.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: content}), i.Owner)
+	if apierrors.IsConflict(err) {
+		return &ForeignError{Message: fmt.Sprintf("the %s %s was changed by somebody else: %v", kind, object.GetName(), err)}
+	}
+	if err != nil {
+		return fmt.Errorf("applying the %s %s: %w", kind, object.GetName(), err)
+	}
+	return nil
+}

@@ -74,6 +74,8 @@ type FrontDoor struct {
 	Prefixes auth.Prefixes
 	// AllowedUsers and AllowedGroups may bind every template, as the OpenID provider calls them. Others need RBAC.
 	AllowedUsers, AllowedGroups []string
+	// ApplyBinding takes kubeconfigs that people upload, and binds in their clusters. Default: false.
+	ApplyBinding bool
 	// RedisAddress is the Redis that ended sessions are kept in: host:port. Default: none, which is a Secret.
 	RedisAddress string
 	// RedisUsername and RedisPassword are for it.
@@ -121,6 +123,7 @@ func (f *FrontDoor) addFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.AllowedGroups, "oidc-allowed-groups", f.AllowedGroups, "Groups of the OpenID provider that may bind every template. Others need RBAC: the verb bind on apiserviceexporttemplates.")
 	fs.StringSliceVar(&f.AllowedUsers, "oidc-allowed-users", f.AllowedUsers, "Users of the OpenID provider that may bind every template.")
 	fs.BoolVar(&f.InsecureEmbedded, "oidc-embedded-insecure", f.InsecureEmbedded, "Let the embedded OpenID provider, with its well-known passwords, serve others than this machine.")
+	fs.BoolVar(&f.ApplyBinding, "apply-binding", f.ApplyBinding, "Take kubeconfigs that people upload, and bind in their clusters. The backend then connects to servers that its users name.")
 	fs.StringVar(&f.RedisAddress, "redis-addr", f.RedisAddress, "Redis to keep ended sessions in, for where many people sign out: host:port. Its password is taken from the environment: "+redisPasswordEnv+". Default: a Secret.")
 	fs.StringVar(&f.RedisUsername, "redis-username", f.RedisUsername, "User at that Redis.")
 	fs.BoolVar(&f.RedisTLS, "redis-tls", f.RedisTLS, "Speak TLS with that Redis.")
@@ -288,7 +291,7 @@ func addFrontDoor(mgr mcmanager.Manager, tenancy providers.Tenancy, opts Options
 	}
 	door := backendhttp.Options{
 		Address: f.ListenAddress, CertFile: f.CertFile, KeyFile: f.KeyFile,
-		Origin: f.origin, PrettyName: opts.PrettyName, Version: opts.Version, Logger: opts.Logger.WithName("http"),
+		Origin: f.origin, PrettyName: opts.PrettyName, Version: opts.Version, ApplyBinding: f.ApplyBinding, Logger: opts.Logger.WithName("http"),
 	}
 	if f.OIDCType == OIDCEmbedded {
 		embedded, err := issuer.New(issuer.Options{URL: f.IssuerURL, ClientID: f.ClientID, ClientSecret: f.ClientSecret, RedirectURI: f.CallbackURL})

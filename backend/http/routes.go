@@ -55,6 +55,7 @@ func (d *Door) routes() map[string]methods {
 		"/api/templates":           {http.MethodGet: d.signedIn(d.templates)},
 		"/api/collections":         {http.MethodGet: d.signedIn(d.collections)},
 		"/api/bind":                {http.MethodPost: d.signedIn(d.bind)},
+		"/api/apply-binding":       {http.MethodPost: d.signedIn(d.applyBinding)},
 		"/api/consumer-status":     {http.MethodGet: d.signedIn(d.consumerStatus)},
 	}
 }

@@ -50,6 +50,8 @@ type Options struct {
 	PrettyName string
 	// Version is the backend's.
 	Version string
+	// ApplyBinding takes kubeconfigs that people upload, and binds in their clusters.
+	ApplyBinding bool
 	// Issuer serves /oidc/ if the development issuer is embedded, or is nil.
 	Issuer http.Handler
 	// Logger of requests.

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+)
+
+func TestParseAliases(t *testing.T) {
+	for text, want := range map[string]*corev1.HostAlias{
+		"10.0.0.1:a.example":           {IP: "10.0.0.1", Hostnames: []string{"a.example"}},
+		"10.0.0.1:a.example,b.example": {IP: "10.0.0.1", Hostnames: []string{"a.example", "b.example"}},
+		"[fd00::1]:a.example":          {IP: "fd00::1", Hostnames: []string{"a.example"}},
+		"fd00::1:a.example":            {IP: "fd00::1", Hostnames: []string{"a.example"}},
+		"":                             nil,
+		"a.example":                    nil,
+		"10.0.0.1":                     nil,
+		"10.0.0.1:":                    nil,
+		"10.0.0.1:a,,b":                nil,
+		"10.0.0.1:A.example":           nil,
+		"a.example:10.0.0.1":           nil,
+	} {
+		got, err := parseAliases([]string{text})
+		if (err == nil) != (want != nil) || want != nil && !equality.Semantic.DeepEqual(got[0], *want) {
+			t.Errorf("%q: got %v, %v", text, got, err)
+		}
+	}
+	if _, err := parseAliases(make([]string, maxAliases+1)); err == nil {
+		t.Error("there may be too many")
+	}
+}
+
+// SEC-1: a backend does not connect to what only it can reach.
+func TestSEC1Reachable(t *testing.T) {
+	for address, want := range map[string]struct{ outside, local bool }{
+		"192.0.2.1:6443":               {true, true},
+		"10.0.0.1:6443":                {true, true},
+		"[2001:db8::1]:443":            {true, true},
+		"127.0.0.1:6443":               {false, true},
+		"127.8.8.8:6443":               {false, true},
+		"[::1]:6443":                   {false, true},
+		"[::ffff:127.0.0.1]:6443":      {false, true},
+		"0.0.0.0:6443":                 {false, false},
+		"[::]:6443":                    {false, false},
+		"169.254.169.254:443":          {false, false},
+		"[::ffff:169.254.169.254]:443": {false, false},
+		"[fe80::1]:443":                {false, false},
+		"224.0.0.1:443":                {false, false},
+		"nonsense":                     {false, false},
+	} {
+		if got := reachable(false)("tcp", address, nil) == nil; got != want.outside {
+			t.Errorf("%s: got %v", address, got)
+		}
+		if got := reachable(true)("tcp", address, nil) == nil; got != want.local {
+			t.Errorf("%s, from this machine: got %v", address, got)
+		}
+	}
+}

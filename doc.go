@@ -52,6 +52,7 @@
 //
 //	cli                      kubectl bind: a file for each verb
 //	cli/backendclient        the backend's JSON API as a client sees it
+//	deploy/install           what is written into a consumer, by kubectl bind or the backend
 //	deploy/konnector         what a cluster needs for a konnector to run in it
 //
 //	controlplane             control planes and other programs as processes of this machine, for tests and the demo

@@ -55,21 +55,29 @@ type applied struct {
 	Message           string `json:"message"`
 }
 
-// applyBinding binds, in the cluster of an uploaded kubeconfig, all that whoever is signed in has bound here. Only what says
-// where that cluster is, and who asks there, is taken from the kubeconfig; it is not kept.
+// applyBinding binds, in the cluster of an uploaded kubeconfig, all that whoever is signed in has bound here.
 func (d *Door) applyBinding(w http.ResponseWriter, r *http.Request, v visit) error {
-	if !d.opts.ApplyBinding {
-		return forbidden("The provider does not take kubeconfigs; use kubectl bind, or apply the manifest yourself.")
-	}
 	var request applyRequest
 	if err := reply.Decode(r, &request); err != nil {
 		return err
+	}
+	if err := d.bindThere(r.Context(), v, &request); err != nil {
+		return err
+	}
+	reply.JSON(w, r, applied{KonnectorDeployed: true, BundleCreated: true, Message: "The konnector is deployed, and binds all that you have bound."})
+	return nil
+}
+
+// bindThere takes from a kubeconfig where a cluster is and who asks there, and nothing else; it is not kept.
+func (d *Door) bindThere(ctx context.Context, v visit, request *applyRequest) error {
+	if !d.opts.ApplyBinding {
+		return forbidden("The provider does not take kubeconfigs; use kubectl bind, or apply the manifest yourself.")
 	}
 	credential, aliases, err := request.parse()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), applyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
 	contract, err := d.contractOf(ctx, v)
 	if err != nil {
@@ -83,7 +91,6 @@ func (d *Door) applyBinding(w http.ResponseWriter, r *http.Request, v visit) err
 	if err := applyTo(ctx, consumer, contract, request.BindingName, options); err != nil {
 		return consumerError(err)
 	}
-	reply.JSON(w, r, applied{KonnectorDeployed: true, BundleCreated: true, Message: "The konnector is deployed, and binds all that you have bound."})
 	return nil
 }
 

@@ -73,6 +73,11 @@ func (g guest) Bind(ctx context.Context, wish web.Wish) (*kubebindv1alpha2.Bindi
 	return g.door.fulfil(ctx, g.visit, want)
 }
 
+// Deliver binds in a cluster all that the guest has bound under their own name.
+func (g guest) Deliver(ctx context.Context, name string, kubeconfig []byte) error {
+	return g.door.bindThere(ctx, g.visit, &applyRequest{BindingName: name, ConsumerKubeconfig: kubeconfig})
+}
+
 // Places returns what the guest has bound, by the names of the clusters.
 func (g guest) Places(ctx context.Context) ([]web.Place, error) {
 	bindings, err := placesOf(ctx, g.visit)

@@ -83,7 +83,7 @@ func New(opts Options, provider Provider, signIn *auth.SignIn, access *auth.Acce
 		opts: opts, clusters: provider.Clusters, tenancy: provider.Tenancy, signIn: signIn, access: access, metrics: newMetrics(),
 	}
 	var err error
-	d.site, err = web.New(web.Options{PrettyName: opts.PrettyName, Version: opts.Version, Origin: opts.Origin.String()}, house{d})
+	d.site, err = web.New(web.Options{PrettyName: opts.PrettyName, Version: opts.Version, Origin: opts.Origin.String(), Uploads: opts.ApplyBinding}, house{d})
 	return d, err
 }
 

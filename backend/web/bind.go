@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,7 +20,12 @@ const (
 	asField   = "as"
 	// asFile is the value of asField for a download.
 	asFile = "file"
+	// kubeconfigField is an uploaded file.
+	kubeconfigField = "kubeconfig"
 )
+
+// maxUpload is how much of a form is kept in memory. Longer ones do not get here: the body of a request is limited.
+const maxUpload = 1 << 20
 
 // bindingName returns the name in the form to bind.
 func bindingName(r *http.Request) (string, error) {
@@ -82,6 +88,7 @@ func (s *Site) bindForPerson(v *visit) error {
 	if err != nil {
 		return err
 	}
+	made.Uploads = s.opts.Uploads
 	if v.r.PostForm.Get(asField) != asFile {
 		s.show(v, showing{name: "bundle", title: "Your binding is ready", main: made})
 		return nil
@@ -92,5 +99,30 @@ func (s *Site) bindForPerson(v *visit) error {
 	h.Set("Content-Security-Policy", policy(false))
 	h.Set("Cache-Control", "no-store")
 	write(v.w, v.r, []byte(made.Manifest))
+	return nil
+}
+
+// bindInCluster binds in the cluster of a kubeconfig that the person uploads, and goes to their bindings.
+func (s *Site) bindInCluster(v *visit) error {
+	if err := v.r.ParseMultipartForm(maxUpload); err != nil {
+		return badRequest("The form cannot be read, or the file is too long.")
+	}
+	name, err := bindingName(v.r)
+	if err != nil {
+		return err
+	}
+	file, _, err := v.r.FormFile(kubeconfigField)
+	if err != nil {
+		return badRequest("No kubeconfig was uploaded. Go back and choose its file.")
+	}
+	defer file.Close()
+	raw, err := io.ReadAll(file)
+	if err != nil {
+		return badRequest("The file cannot be read.")
+	}
+	if err := v.guest.Deliver(v.r.Context(), name, raw); err != nil {
+		return err
+	}
+	http.Redirect(v.w, v.r, v.errand.Link("/bindings"), http.StatusSeeOther)
 	return nil
 }

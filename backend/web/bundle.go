@@ -19,6 +19,8 @@ type bundle struct {
 	File, Manifest string
 	// Apply and Wait are commands.
 	Apply, Wait string
+	// Uploads says that the provider does it for those who upload a kubeconfig.
+	Uploads bool
 }
 
 // object is one of Kubernetes, as it is written: without a status.

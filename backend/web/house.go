@@ -31,6 +31,8 @@ type Guest interface {
 	Offer(ctx context.Context, name string) (*kubebindv1alpha2.APIServiceExportTemplate, catalog.Sources, error)
 	// Bind binds a template.
 	Bind(ctx context.Context, wish Wish) (*kubebindv1alpha2.BindingResourceResponse, error)
+	// Deliver binds, in the cluster of a kubeconfig, all that the guest has bound under their own name.
+	Deliver(ctx context.Context, name string, kubeconfig []byte) error
 	// Places are what the guest has bound.
 	Places(ctx context.Context) ([]Place, error)
 }

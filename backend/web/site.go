@@ -18,6 +18,8 @@ type Options struct {
 	Version string
 	// Origin is where people find the backend: scheme and host.
 	Origin string
+	// Uploads says that kubeconfigs are taken, see Guest.Deliver.
+	Uploads bool
 }
 
 // Site serves the pages.
@@ -47,6 +49,7 @@ func (s *Site) Routes() map[string]map[string]http.Handler {
 		"/templates/{name}":        get(s.visited(s.offer)),
 		"/templates/{name}/cli":    post(s.visited(s.bindForProgram)),
 		"/templates/{name}/bundle": post(s.visited(s.bindForPerson)),
+		"/templates/{name}/upload": post(s.visited(s.bindInCluster)),
 		"/bindings":                get(s.visited(s.bindings)),
 		"/cli":                     get(http.HandlerFunc(s.code)),
 		"/sign-out":                post(http.HandlerFunc(s.signOut)),

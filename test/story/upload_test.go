@@ -5,8 +5,11 @@ package story
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"mime/multipart"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +18,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"kube-bind.io/kube-bind/backend/auth/issuer"
 	"kube-bind.io/kube-bind/cli"
+	"kube-bind.io/kube-bind/test/browser"
 	"kube-bind.io/kube-bind/test/pair"
 )
 
@@ -131,6 +136,54 @@ func TestUpload(t *testing.T) {
 	w.konnectorPod(t)
 	w.syncsOnceBound(t, "billy-the-kid")
 	alice.post(t, "/api/apply-binding", upload(as), http.StatusOK)
+	w.uploadsOnPage(t, w.Consumer.Kubeconfig())
+}
+
+// uploadsOnPage does the same with a browser.
+func (w *world) uploadsOnPage(t *testing.T, kubeconfig []byte) {
+	t.Helper()
+	alice := issuer.DefaultUsers()[0]
+	b, err := browser.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := url.Values{"redirect_url": {"/bindings"}, "session_id": {"page"}, "client_type": {"ui"}}
+	if _, err := b.SignIn(t.Context(), w.Door()+"/api/authorize?"+query.Encode(), w.Door()+"/bindings", alice.Name, alice.Password); err != nil {
+		t.Fatal(err)
+	}
+	page, err := open(t.Context(), b, http.MethodPost, w.Door()+"/templates/cowboys/bundle", url.Values{"name": {"cowboys"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, page, `action="/templates/cowboys/upload"`, `type="file"`, "Upload and bind")
+	for content, want := range map[string]struct {
+		status int
+		says   string
+	}{
+		string(kubeconfig):                      {http.StatusOK, "cowboys"},
+		"users:\n- user: {exec: {command: sh}}": {http.StatusBadRequest, "The kubeconfig is refused"},
+	} {
+		var body bytes.Buffer
+		form := multipart.NewWriter(&body)
+		file, err := form.CreateFormFile("kubeconfig", "config")
+		if err == nil {
+			_, err = io.WriteString(file, content)
+		}
+		if err := errors.Join(err, form.WriteField("name", "bigcorp"), form.Close()); err != nil {
+			t.Fatal(err)
+		}
+		response, err := b.Post(w.Door()+"/templates/cowboys/upload", form.FormDataContentType(), &body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(response.Body)
+		if err := errors.Join(err, response.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode != want.status || !strings.Contains(string(answer), want.says) {
+			t.Errorf("got %s: %s", response.Status, answer)
+		}
+	}
 }
 
 // Without the flag no kubeconfig is looked at.

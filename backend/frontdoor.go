@@ -226,7 +226,7 @@ func (f *FrontDoor) validIssuer() error {
 	if f.origin == nil || f.IssuerURL != f.origin.String()+"/oidc" {
 		return fmt.Errorf("--oidc-issuer-url=%q: the embedded OpenID provider is at the backend's own URL, with the path /oidc", f.IssuerURL)
 	}
-	if f.InsecureEmbedded || loopbackAddress(f.ListenAddress) && loopbackHost(f.origin.Hostname()) {
+	if f.InsecureEmbedded || loopbackAddress(f.ListenAddress) && auth.Loopback(f.origin.Hostname()) {
 		return nil
 	}
 	return fmt.Errorf("--oidc-type=%s: is for development, everybody knows its passwords; --listen-address and --oidc-callback-url must be of this machine (127.0.0.1, ::1 or localhost), unless --oidc-embedded-insecure is given", OIDCEmbedded)
@@ -242,12 +242,7 @@ func (f *FrontDoor) validCA() error {
 
 func loopbackAddress(address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	return err == nil && loopbackHost(host)
-}
-
-func loopbackHost(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return err == nil && auth.Loopback(host)
 }
 
 func (f *FrontDoor) validRedis() error {

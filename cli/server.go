@@ -11,7 +11,7 @@ import (
 	"kube-bind.io/kube-bind/cli/backendclient"
 )
 
-// serverURL is the scheme and the host of what somebody typed.
+// parseServer returns the scheme and the host of what somebody typed.
 func parseServer(raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {

@@ -69,10 +69,10 @@ func refuseRedirect(format string, args ...any) error {
 	return &RefusedRedirectError{Message: fmt.Sprintf("redirect_url: "+format, args...)}
 }
 
-func isProgram(target *url.URL) bool { return target.Scheme == "http" && loopback(target.Hostname()) }
+func isProgram(target *url.URL) bool { return target.Scheme == "http" && Loopback(target.Hostname()) }
 
-// loopback tells whether a host is the machine that asks.
-func loopback(host string) bool {
+// Loopback tells whether a host is the machine that asks.
+func Loopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}

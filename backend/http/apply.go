@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend/auth"
 	"kube-bind.io/kube-bind/backend/reply"
 	"kube-bind.io/kube-bind/deploy/crds"
 	"kube-bind.io/kube-bind/deploy/install"
@@ -181,7 +182,7 @@ func (d *Door) consumerClient(credential *kubeconfig.Credential) (client.Client,
 	if err != nil {
 		return nil, fmt.Errorf("preparing a client: %w", err)
 	}
-	dialer := &net.Dialer{Timeout: dialTimeout, Control: reachable(loopback(d.opts.Origin.Hostname()))}
+	dialer := &net.Dialer{Timeout: dialTimeout, Control: reachable(auth.Loopback(d.opts.Origin.Hostname()))}
 	cfg := credential.Config
 	cfg.Dial, cfg.Timeout = dialer.DialContext, applyTimeout
 	cfg.UserAgent = "kube-bind-backend/" + d.opts.Version
@@ -190,11 +191,6 @@ func (d *Door) consumerClient(credential *kubeconfig.Credential) (client.Client,
 		return nil, consumerError(err)
 	}
 	return out, nil
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // errUnreachable is a connection that is not made for others.

@@ -152,7 +152,7 @@ func takes(t *testing.T, c claimable, like *unstructured.Unstructured, value str
 	})
 }
 
-// With policy Always the consumer follows for as long as the export lives, as far as its objects are safe.
+// With policy Always two consumers of one provider follow for as long as the export lives, as far as their objects are safe.
 func TestSchemaFollows(t *testing.T) {
 	t.Parallel()
 	for name, scope := range map[string]string{"namespaced scope": "namespaced", "cluster scope": "cluster"} {
@@ -182,37 +182,59 @@ func TestSchemaFollows(t *testing.T) {
 			request := &kubebindv1alpha2.APIServiceExportRequest{ObjectMeta: metav1.ObjectMeta{Namespace: c.place.Namespace, Name: widgets}}
 			expect.Delete(t, p.Provider, request)
 			expect.Gone(t, p.Provider, request)
-			expect.Namespace(t, p.Consumer, "team")
-			expect.Create(t, p.Consumer, widget("team", "one"))
-			syncs(t, c, "one", "first")
+			n := second(t, p)
+			for _, one := range []claimable{c, n} {
+				expect.Namespace(t, one.Consumer, "team")
+				expect.Create(t, one.Consumer, widget("team", "one"))
+				syncs(t, one, "one", "first")
+			}
 
 			watches := len(konnectorReads(t, log))
 			changeCRD(t, p.Provider, addVersion("v2"))
-			crdBecomes(t, p, "a new version", func(crd *apiextensionsv1.CustomResourceDefinition) bool { return len(crd.Spec.Versions) == 2 })
-			second := widget("team", "second", expect.Set("new", "spec", "intent"))
-			second.SetAPIVersion("wildwest.dev/v2")
-			expect.Eventually(t, "the new version should be served", func(ctx context.Context) error {
-				return client.IgnoreAlreadyExists(p.Consumer.Client.Create(ctx, second))
-			})
-			expect.Has(t, p.Provider, widget(c.there("team"), "second"), "new", "spec", "intent")
-			syncs(t, c, "one", "again")
+			for _, one := range []claimable{c, n} {
+				crdBecomes(t, one.Pair, "a new version", func(crd *apiextensionsv1.CustomResourceDefinition) bool { return len(crd.Spec.Versions) == 2 })
+				newer := widget("team", "second", expect.Set("new", "spec", "intent"))
+				newer.SetAPIVersion("wildwest.dev/v2")
+				expect.Eventually(t, "the new version should be served", func(ctx context.Context) error {
+					return client.IgnoreAlreadyExists(one.Consumer.Client.Create(ctx, newer))
+				})
+				expect.Has(t, p.Provider, widget(one.there("team"), "second"), "new", "spec", "intent")
+				syncs(t, one, "one", "again")
+			}
 			if again := len(konnectorReads(t, log)); again != watches {
 				t.Errorf("the syncer was restarted: %d watches, then %d", watches, again)
 			}
 
 			changeCRD(t, p.Provider, addField("colour", "string"))
-			crdBecomes(t, p, "a new field", func(crd *apiextensionsv1.CustomResourceDefinition) bool {
-				_, has := specOf(crd, 0).Properties["colour"]
-				return has
-			})
-			takes(t, c, widget("team", "one"), "blue", "spec", "colour")
-			expect.Has(t, p.Provider, widget(c.there("team"), "one"), "blue", "spec", "colour")
-			syncs(t, c, "second", "coloured")
+			for one, colour := range map[claimable]string{c: "blue", n: "green"} {
+				crdBecomes(t, one.Pair, "a new field", func(crd *apiextensionsv1.CustomResourceDefinition) bool {
+					_, has := specOf(crd, 0).Properties["colour"]
+					return has
+				})
+				takes(t, one, widget("team", "one"), colour, "spec", "colour")
+				expect.Has(t, p.Provider, widget(one.there("team"), "one"), colour, "spec", "colour")
+				syncs(t, one, "second", "coloured")
+			}
 			t.Run("what breaks is not applied", func(t *testing.T) { schemaBreaks(t, c) })
 			t.Run("W40 what is edited here is put back", func(t *testing.T) { schemaDrift(t, c) })
 			t.Run("W38 the version is no longer served", func(t *testing.T) { schemaMoves(t, c) })
 		})
 	}
+}
+
+// second is another consumer of widgets.
+func second(t *testing.T, p *pair.Pair) claimable {
+	t.Helper()
+	n, err := p.Neighbour(t.Context(), "second")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return claimable{Pair: n, place: bind(t, n, widgets)}
 }
 
 func schemaBreaks(t *testing.T, c claimable) {

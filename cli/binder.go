@@ -219,11 +219,19 @@ func answered(ctx context.Context, provider client.Client, request *kubebindv1al
 	return false, message, nil
 }
 
+// bindings are those of a contract, with the answers to its claims.
+func (b *binder) bindings(c *install.Contract) []*kubebindv1alpha2.APIServiceBinding {
+	out := c.Bindings()
+	for i, binding := range out {
+		binding.Spec.PermissionClaims = b.refusals(&c.Requests[i].Spec)
+	}
+	return out
+}
+
 // createBindings tells the konnector what to bind, and waits until it has.
 func (b *binder) createBindings(ctx context.Context, consumer client.Client, c *install.Contract) (*kubebindv1alpha2.APIServiceBindingList, error) {
 	out := &kubebindv1alpha2.APIServiceBindingList{TypeMeta: typeMeta("APIServiceBindingList")}
-	for i, want := range c.Bindings() {
-		want.Spec.PermissionClaims = b.refusals(&c.Requests[i].Spec)
+	for i, want := range b.bindings(c) {
 		err := retryNoMatch(ctx, func() error { return consumer.Create(ctx, want.DeepCopy(), fieldOwner) })
 		verb := "Created"
 		if apierrors.IsAlreadyExists(err) {

@@ -3,21 +3,17 @@
 package http
 
 import (
-	"bytes"
-	"fmt"
 	"net/http"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/yaml"
 
+	"kube-bind.io/kube-bind/deploy/install"
 	"kube-bind.io/kube-bind/deploy/konnector"
 )
 
 // konnectorManifests is what a cluster needs for a konnector of the backend's version. There is nothing secret in it.
 func (d *Door) konnectorManifests(w http.ResponseWriter, r *http.Request) {
-	raw, err := manifests(d.opts.Version)
+	raw, err := install.YAML(konnector.Objects(konnector.Options{Version: d.opts.Version}))
 	if err != nil {
 		d.fail(w, r, err)
 		return
@@ -27,21 +23,4 @@ func (d *Door) konnectorManifests(w http.ResponseWriter, r *http.Request) {
 	if _, err := w.Write(raw); err != nil {
 		ctrl.LoggerFrom(r.Context()).V(2).Info("the client has gone", "error", err.Error())
 	}
-}
-
-func manifests(version string) ([]byte, error) {
-	var out bytes.Buffer
-	for _, object := range konnector.Objects(konnector.Options{Version: version}) {
-		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
-		if err != nil {
-			return nil, fmt.Errorf("encoding the manifest of %s: %w", object.GetName(), err)
-		}
-		unstructured.RemoveNestedField(content, "status")
-		raw, err := yaml.Marshal(content)
-		if err != nil {
-			return nil, fmt.Errorf("encoding the manifest of %s: %w", object.GetName(), err)
-		}
-		fmt.Fprintf(&out, "---\n%s", raw)
-	}
-	return out.Bytes(), nil
 }

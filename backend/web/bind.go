@@ -84,7 +84,7 @@ func (s *Site) bindForPerson(v *visit) error {
 	if err != nil {
 		return s.refused(v, name, err)
 	}
-	made, err := newBundle(v.r.PathValue("name"), name, response.Kubeconfig)
+	made, err := newBundle(v.r.PathValue("name"), name, response, s.opts.Version)
 	if err != nil {
 		return err
 	}

@@ -16,12 +16,10 @@ import (
 // them.
 func (i *Installer) Apply(ctx context.Context, object client.Object) error {
 	kind := object.GetObjectKind().GroupVersionKind().Kind
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	content, err := Content(object)
 	if err != nil {
-		return fmt.Errorf("encoding the %s %s: %w", kind, object.GetName(), err)
+		return err
 	}
-	unstructured.RemoveNestedField(content, "status")
-	unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
 	err = i.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: content}), i.Owner)
 	if apierrors.IsConflict(err) {
 		return &ForeignError{Message: fmt.Sprintf("the %s %s was changed by somebody else: %v", kind, object.GetName(), err)}
@@ -30,4 +28,16 @@ func (i *Installer) Apply(ctx context.Context, object client.Object) error {
 		return fmt.Errorf("applying the %s %s: %w", kind, object.GetName(), err)
 	}
 	return nil
+}
+
+// Content is an object as it is written: without what only servers say.
+func Content(object client.Object) (map[string]any, error) {
+	out, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the %s %s: %w", object.GetObjectKind().GroupVersionKind().Kind, object.GetName(), err)
+	}
+	unstructured.RemoveNestedField(out, "status")
+	unstructured.RemoveNestedField(out, "metadata", "creationTimestamp")
+	unstructured.RemoveNestedField(out, "spec", "template", "metadata", "creationTimestamp")
+	return out, nil
 }

@@ -139,8 +139,8 @@ func TestUpload(t *testing.T) {
 	w.uploadsOnPage(t, w.Consumer.Kubeconfig())
 }
 
-// uploadsOnPage does the same with a browser.
-func (w *world) uploadsOnPage(t *testing.T, kubeconfig []byte) {
+// onPage is a browser in which alice is signed in at the page.
+func (w *world) onPage(t *testing.T) *browser.Browser {
 	t.Helper()
 	alice := issuer.DefaultUsers()[0]
 	b, err := browser.New(nil)
@@ -151,6 +151,13 @@ func (w *world) uploadsOnPage(t *testing.T, kubeconfig []byte) {
 	if _, err := b.SignIn(t.Context(), w.Door()+"/api/authorize?"+query.Encode(), w.Door()+"/bindings", alice.Name, alice.Password); err != nil {
 		t.Fatal(err)
 	}
+	return b
+}
+
+// uploadsOnPage does the same with a browser.
+func (w *world) uploadsOnPage(t *testing.T, kubeconfig []byte) {
+	t.Helper()
+	b := w.onPage(t)
 	page, err := open(t.Context(), b, http.MethodPost, w.Door()+"/templates/cowboys/bundle", url.Values{"name": {"cowboys"}})
 	if err != nil {
 		t.Fatal(err)

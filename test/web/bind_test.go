@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,14 +19,11 @@ import (
 
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/controlplane"
 )
 
 // program waits for a browser, as a CLI does.
@@ -99,8 +97,8 @@ func TestBindByHand(t *testing.T) {
 	b.at("/templates/cowboys")
 	b.do("naming it", chromedp.SetValue(chromedp.CSS("#name"), "ranch"))
 	b.click(`button[formaction*="/bundle"]:not([name])`)
-	b.sees("Your binding is ready", "kubectl apply -f ranch.yaml", "kubectl wait apiservicebinding/ranch")
-	b.seesNot("certificate-authority", "kind: Secret")
+	b.sees("Your binding is ready", "kubectl apply -f ranch.yaml", "kubectl wait apiservicebinding/ranch --for=create", "--for=condition=Ready")
+	b.seesNot("kube-bind.io/bindings", "kind: Secret")
 	b.fits()
 	b.picture("web-manifest")
 	b.copies()
@@ -113,7 +111,7 @@ func TestBindByHand(t *testing.T) {
 	b.sees("ranch", "Waiting for its konnector", "cowboys.wildwest.dev")
 	b.evaluate(`document.body.dataset.mark = "same"`)
 	b.fits()
-	applyAll(b.ctx, t, world.consumer, manifest)
+	applies(t, manifest)
 	b.sees("Connected", "Your binding works.", "less than a minute ago", "v1.0.0")
 	b.eventually(`document.querySelectorAll(".conditions li:not(.good)").length`, "0")
 	if got := b.evaluate(`document.body.dataset.mark`); got != "same" {
@@ -192,23 +190,16 @@ func (b *tab) download(selector, name string) string {
 	return string(raw)
 }
 
-// applyAll applies the documents of a manifest, once their kinds are there.
-func applyAll(ctx context.Context, t *testing.T, c client.Client, manifest string) {
+// applies applies a manifest to the consumer, by one kubectl apply.
+func applies(t *testing.T, manifest string) {
 	t.Helper()
-	for _, document := range strings.Split(manifest, "---\n") {
-		object := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil {
-			t.Fatal(err)
-		}
-		err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, timeout/2, true, func(ctx context.Context) (bool, error) {
-			err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("alice"))
-			if meta.IsNoMatchError(err) {
-				return false, nil
-			}
-			return err == nil, err
-		})
-		if err != nil {
-			t.Fatalf("applying %s: %v", object.GetKind(), err)
-		}
+	bin, err := controlplane.BinDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "kubectl"), "--kubeconfig", world.kubeconfig, "apply", "-f", "-")
+	cmd.Stdin = strings.NewReader(manifest)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("kubectl apply: %v\n%s", err, said)
 	}
 }

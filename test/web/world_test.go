@@ -40,8 +40,10 @@ const timeout = 60 * time.Second
 
 // world is what all tests share: they run one after another.
 var world struct {
-	origin             string
-	provider, consumer client.Client
+	origin   string
+	provider client.Client
+	// kubeconfig is a file with all rights in the consumer.
+	kubeconfig string
 	// chromium is the browser. Each test has a profile of its own in it.
 	chromium context.Context
 }
@@ -98,9 +100,7 @@ func begin(ctx context.Context, ended chan error) (running int, planes []*contro
 	if err != nil {
 		return 0, planes, err
 	}
-	if world.consumer, err = clientOf(planes[1]); err != nil {
-		return 0, planes, err
-	}
+	world.kubeconfig = planes[1].KubeconfigFile()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, planes, err

@@ -31,7 +31,6 @@
 //	backend/controllers/...  one controller each for requests, exports, namespaces, consumers, bindings and templates
 //	backend/reply            how HTTP requests are read and answered
 //	backend/binding          the steps of a bind that are the same however it was asked for
-//	backend/source           the provider's own CRDs that may be exported
 //	backend/catalog          what can be bound, and why not; pure
 //	backend/grants           the rights of a consumer, from its place and its exports; pure
 //	backend/loop             fetch, decide, apply, and status also on error: what all controllers have in common

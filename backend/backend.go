@@ -24,6 +24,7 @@ import (
 	"kube-bind.io/kube-bind/backend/controllers/exportrequest"
 	"kube-bind.io/kube-bind/backend/controllers/namespace"
 	"kube-bind.io/kube-bind/backend/controllers/template"
+	"kube-bind.io/kube-bind/backend/loop"
 	"kube-bind.io/kube-bind/deploy/crds"
 	"kube-bind.io/kube-bind/providers"
 	"kube-bind.io/kube-bind/providers/credential"
@@ -54,11 +55,12 @@ func New(opts Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the multi-cluster manager: %w", err)
 	}
-	if err := register(mgr, provider, opts); err != nil {
+	fleet := loop.Fleet{Manager: mgr, Provider: provider}
+	if err := register(fleet, opts); err != nil {
 		return nil, err
 	}
 	if !opts.FrontendDisabled {
-		if err := addFrontDoor(mgr, provider, opts); err != nil {
+		if err := addFrontDoor(fleet, opts); err != nil {
 			return nil, err
 		}
 	}
@@ -146,14 +148,14 @@ func newProvider(local ctrl.Manager, opts Options) (providers.Provider, error) {
 	})
 }
 
-func register(mgr mcmanager.Manager, tenancy providers.Tenancy, opts Options) error {
+func register(fleet loop.Fleet, opts Options) error {
 	terms := catalog.Terms{InformerScope: opts.ConsumerScope, Isolation: opts.Isolation}
 	return errors.Join(
-		template.Register(mgr, terms),
-		bindrequest.Register(mgr, tenancy),
-		exportrequest.Register(mgr, terms),
-		export.Register(mgr, opts.SchemaSyncInterval),
-		namespace.Register(mgr, opts.Isolation, opts.NamespacePrefix),
-		clusterbinding.Register(mgr, tenancy, clusterbinding.Silence{Timeout: opts.ConsumerTimeout, RemoveAfter: opts.RemoveSilentConsumersAfter}),
+		template.Register(fleet, terms),
+		bindrequest.Register(fleet),
+		exportrequest.Register(fleet, terms),
+		export.Register(fleet, opts.SchemaSyncInterval),
+		namespace.Register(fleet, opts.Isolation, opts.NamespacePrefix),
+		clusterbinding.Register(fleet, clusterbinding.Silence{Timeout: opts.ConsumerTimeout, RemoveAfter: opts.RemoveSilentConsumersAfter}),
 	)
 }

@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
-	"kube-bind.io/kube-bind/backend/source"
 )
 
 // cacheOptions keep everything out of the cache that is not kube-bind's: of Secrets, RBAC and admission policies only
@@ -35,7 +34,7 @@ func cacheOptions() cache.Options {
 			&admissionregistrationv1.ValidatingAdmissionPolicy{}:        ours,
 			&admissionregistrationv1.ValidatingAdmissionPolicyBinding{}: ours,
 			&apiextensionsv1.CustomResourceDefinition{}: {
-				Label: labels.SelectorFromSet(labels.Set{kubebindv1alpha2.ExportedLabel: source.Exported}),
+				Label: labels.SelectorFromSet(labels.Set{kubebindv1alpha2.ExportedLabel: kubebindv1alpha2.Exported}),
 			},
 		},
 	}

@@ -7,12 +7,13 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
+	"kube-bind.io/kube-bind/backend/loop"
 	"kube-bind.io/kube-bind/providers"
 )
 
 // RegisterForTest adds all controllers to a manager.
-func RegisterForTest(mgr mcmanager.Manager, tenancy providers.Tenancy, opts Options) error {
-	return register(mgr, tenancy, opts)
+func RegisterForTest(mgr mcmanager.Manager, provider providers.Provider, opts Options) error {
+	return register(loop.Fleet{Manager: mgr, Provider: provider}, opts)
 }
 
 // CacheOptionsForTest are those of a plain cluster.

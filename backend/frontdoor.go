@@ -19,12 +19,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	"kube-bind.io/kube-bind/backend/auth"
 	"kube-bind.io/kube-bind/backend/auth/issuer"
 	backendhttp "kube-bind.io/kube-bind/backend/http"
-	"kube-bind.io/kube-bind/providers"
+	"kube-bind.io/kube-bind/backend/loop"
 )
 
 // Values of FrontDoor.OIDCType.
@@ -278,8 +277,8 @@ func addRevocations(local manager.Manager, opts Options) (auth.Revocations, erro
 }
 
 // addFrontDoor has the manager serve the front door, on every replica.
-func addFrontDoor(mgr mcmanager.Manager, tenancy providers.Tenancy, opts Options) error {
-	f, local := opts.FrontDoor, mgr.GetLocalManager()
+func addFrontDoor(fleet loop.Fleet, opts Options) error {
+	f, local := opts.FrontDoor, fleet.Manager.GetLocalManager()
 	openID := auth.OpenID{
 		Issuer: f.IssuerURL, ClientID: f.ClientID, ClientSecret: f.ClientSecret, CallbackURL: f.CallbackURL,
 		Scopes: f.Scopes, UsernameClaim: f.UsernameClaim, GroupsClaim: f.GroupsClaim,
@@ -310,7 +309,7 @@ func addFrontDoor(mgr mcmanager.Manager, tenancy providers.Tenancy, opts Options
 		return err
 	}
 	signIn := auth.New(auth.Options{Origin: f.origin, OpenID: openID, Prefixes: f.Prefixes, Lifetime: f.TokenExpiry}, keys, ended)
-	d, err := backendhttp.New(door, backendhttp.Provider{Clusters: mgr, Tenancy: tenancy}, signIn, auth.NewAccess(f.Prefixes))
+	d, err := backendhttp.New(door, fleet, signIn, auth.NewAccess(f.Prefixes))
 	if err != nil {
 		return err
 	}

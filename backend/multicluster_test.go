@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
@@ -25,8 +26,42 @@ import (
 	"kube-bind.io/kube-bind/providers/kube"
 )
 
-// tenancies is a tenancy of several clusters: each is like a plain one.
+// tenancies is a provider of several clusters: each is like a plain one.
 type tenancies map[multicluster.ClusterName]*kube.Provider
+
+func (ts tenancies) Get(ctx context.Context, name multicluster.ClusterName) (cluster.Cluster, error) {
+	p, found := ts[name]
+	if !found {
+		return nil, multicluster.ErrClusterNotFound
+	}
+	return p.Get(ctx, kube.Cluster)
+}
+
+func (ts tenancies) IndexField(context.Context, client.Object, string, client.IndexerFunc) error {
+	return nil
+}
+
+func (ts tenancies) Host(_ context.Context, name multicluster.ClusterName) (multicluster.ClusterName, error) {
+	return name, nil
+}
+
+func (ts tenancies) Guests(name multicluster.ClusterName) []multicluster.ClusterName {
+	return []multicluster.ClusterName{name}
+}
+
+func (ts tenancies) Schemas(ctx context.Context, name multicluster.ClusterName, resources []schema.GroupResource) (providers.Schemas, error) {
+	return ts[name].Schemas(ctx, kube.Cluster, resources)
+}
+
+func (ts tenancies) SchemaKinds() []client.Object { return ts["one"].SchemaKinds() }
+
+func (ts tenancies) SchemasOf(obj client.Object) []schema.GroupResource {
+	return ts["one"].SchemasOf(obj)
+}
+
+func (ts tenancies) Serve(context.Context, multicluster.ClusterName, []schema.GroupResource) error {
+	return nil
+}
 
 func (ts tenancies) Place(ctx context.Context, name multicluster.ClusterName, c providers.Consumer) (*providers.Place, error) {
 	p, err := ts[name].Place(ctx, kube.Cluster, c)

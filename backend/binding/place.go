@@ -17,27 +17,36 @@ import (
 	"kube-bind.io/kube-bind/providers"
 )
 
-// Place returns a consumer's place with a template granted. It waits for what takes a moment, as long as ctx lasts, and
+// Place returns a consumer's place in a logical cluster with a template granted, and the scope that the place lies in. It waits for what takes a moment, as long as ctx lasts, and
 // returns the errors of providers.Tenancy.Place.
-func Place(ctx context.Context, scope loop.Scope, tenancy providers.Tenancy, consumer providers.Consumer, template string) (*providers.Place, error) {
+func Place(ctx context.Context, fleet loop.Fleet, host loop.Scope, consumer providers.Consumer, template string) (*providers.Place, loop.Scope, error) {
 	for {
-		place, err := tenancy.Place(ctx, scope.Cluster, consumer)
+		place, scope, err := tryPlace(ctx, fleet, host, consumer, template)
 		if err == nil {
-			err = Grant(ctx, scope, place.Namespace, template)
-		}
-		if err == nil {
-			return place, nil
+			return place, scope, nil
 		}
 		again, retry := patience(err)
 		if !retry {
-			return nil, err
+			return nil, loop.Scope{}, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("making the place: %w: %w", ctx.Err(), err)
+			return nil, loop.Scope{}, fmt.Errorf("making the place: %w: %w", ctx.Err(), err)
 		case <-time.After(again):
 		}
 	}
+}
+
+func tryPlace(ctx context.Context, fleet loop.Fleet, host loop.Scope, consumer providers.Consumer, template string) (*providers.Place, loop.Scope, error) {
+	place, err := fleet.Provider.Place(ctx, host.Cluster, consumer)
+	if err != nil {
+		return nil, loop.Scope{}, err
+	}
+	scope, err := fleet.Scope(ctx, place.Cluster)
+	if err != nil {
+		return nil, loop.Scope{}, err
+	}
+	return place, scope, Grant(ctx, scope, place.Namespace, template)
 }
 
 // contended is how long to wait when somebody else writes the same.

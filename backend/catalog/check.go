@@ -12,10 +12,11 @@ import (
 
 	"kube-bind.io/kube-bind/apis/boundschema"
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/providers"
 )
 
 // Sources are the CRDs that are offered, by resource.
-type Sources map[schema.GroupResource]*apiextensionsv1.CustomResourceDefinition
+type Sources = providers.Schemas
 
 // Terms are how a provider exports.
 type Terms struct {

@@ -138,17 +138,15 @@ func parseAliases(texts []string) ([]corev1.HostAlias, error) {
 // contractOf is what whoever is signed in has bound under their own name: with a manifest, or in the browser. No place is made.
 func (d *Door) contractOf(ctx context.Context, v visit) (*install.Contract, error) {
 	nothing := badRequest("You have bound nothing yet; bind a template first.")
-	places, err := placesOf(ctx, v)
+	places, err := d.placesOf(ctx, v)
 	if err != nil {
 		return nil, err
 	}
-	own := slices.IndexFunc(places, func(b kubebindv1alpha2.ClusterBinding) bool {
-		return b.Annotations[kubebindv1alpha2.IdentityAnnotation] == ownIdentity(v)
-	})
+	own := slices.IndexFunc(places, func(p place) bool { return p.identity() == ownIdentity(v) })
 	if own < 0 {
 		return nil, nothing
 	}
-	place, err := d.tenancy.Repair(ctx, providers.Place{Cluster: v.scope.Cluster, Namespace: places[own].Namespace})
+	place, err := d.fleet.Provider.Repair(ctx, providers.Place{Cluster: places[own].scope.Cluster, Namespace: places[own].binding.Namespace})
 	if apierrors.IsNotFound(err) {
 		return nil, nothing
 	}
@@ -159,14 +157,14 @@ func (d *Door) contractOf(ctx context.Context, v visit) (*install.Contract, erro
 	if err != nil {
 		return nil, err
 	}
-	var exports kubebindv1alpha2.APIServiceExportList
-	if err := v.scope.List(ctx, &exports, client.InNamespace(place.Namespace)); err != nil {
-		return nil, fmt.Errorf("listing the exports: %w", err)
+	exports, err := places[own].exports(ctx)
+	if err != nil {
+		return nil, err
 	}
-	for i := range exports.Items {
+	for i := range exports {
 		request := kubebindv1alpha2.APIServiceExportRequest{}
-		request.Name = exports.Items[i].Name
-		request.Spec.Resources, request.Spec.PermissionClaims = exports.Items[i].Spec.Resources, exports.Items[i].Spec.PermissionClaims
+		request.Name = exports[i].Name
+		request.Spec.Resources, request.Spec.PermissionClaims = exports[i].Spec.Resources, exports[i].Spec.PermissionClaims
 		contract.Requests = append(contract.Requests, request)
 	}
 	if len(contract.Requests) == 0 {

@@ -24,6 +24,7 @@ import (
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/backend/binding"
 	"kube-bind.io/kube-bind/backend/catalog"
+	"kube-bind.io/kube-bind/backend/loop"
 	"kube-bind.io/kube-bind/backend/reply"
 	"kube-bind.io/kube-bind/providers"
 )
@@ -66,7 +67,7 @@ func (d *Door) fulfil(ctx context.Context, v visit, want wish) (*kubebindv1alpha
 	if err != nil {
 		return nil, err
 	}
-	place, err := d.place(ctx, v, want)
+	place, scope, err := d.place(ctx, v, want)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ func (d *Door) fulfil(ctx context.Context, v visit, want wish) (*kubebindv1alpha
 		return nil, err
 	}
 	if want.browser {
-		if err := export(ctx, v, request); err != nil {
+		if err := export(ctx, scope, request); err != nil {
 			return nil, err
 		}
 		response.BindingName = want.name
@@ -171,20 +172,20 @@ func (d *Door) template(ctx context.Context, v visit, name string) (*kubebindv1a
 }
 
 // place says in the terms of HTTP what can be wrong with a place.
-func (d *Door) place(ctx context.Context, v visit, want wish) (*providers.Place, error) {
+func (d *Door) place(ctx context.Context, v visit, want wish) (*providers.Place, loop.Scope, error) {
 	ctx, cancel := context.WithTimeout(ctx, placeTimeout)
 	defer cancel()
-	place, err := binding.Place(ctx, v.scope, d.tenancy, want.consumer, want.template)
+	place, scope, err := binding.Place(ctx, d.fleet, v.scope, want.consumer, want.template)
 	if taken, ok := errors.AsType[*providers.IdentityTakenError](err); ok {
-		return nil, forbidden("%s; whoever bound this cluster first can bind more, or the provider's administrator can make the place yours.", taken)
+		return nil, loop.Scope{}, forbidden("%s; whoever bound this cluster first can bind more, or the provider's administrator can make the place yours.", taken)
 	}
 	if invalid, ok := errors.AsType[*providers.InvalidConsumerError](err); ok {
-		return nil, badRequest("%s", invalid)
+		return nil, loop.Scope{}, badRequest("%s", invalid)
 	}
 	if foreign, ok := errors.AsType[*providers.ForeignError](err); ok {
-		return nil, forbidden("%s; ask the provider's administrator.", foreign)
+		return nil, loop.Scope{}, forbidden("%s; ask the provider's administrator.", foreign)
 	}
-	return place, err
+	return place, scope, err
 }
 
 func responseTo(v visit, place *providers.Place, request *kubebindv1alpha2.APIServiceExportRequest) (*kubebindv1alpha2.BindingResourceResponse, error) {
@@ -208,10 +209,10 @@ func responseTo(v visit, place *providers.Place, request *kubebindv1alpha2.APISe
 }
 
 // export asks for the export, in place of a client with the kubeconfig.
-func export(ctx context.Context, v visit, want *kubebindv1alpha2.APIServiceExportRequest) error {
+func export(ctx context.Context, scope loop.Scope, want *kubebindv1alpha2.APIServiceExportRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, exportTimeout)
 	defer cancel()
-	have, err := binding.Request(ctx, v.scope, want)
+	have, err := binding.Request(ctx, scope, want)
 	if have != nil && !equality.Semantic.DeepEqual(have.Spec, want.Spec) {
 		return badRequest("You have a binding %q of something else; choose another name.", want.Name)
 	}

@@ -5,16 +5,12 @@ package http
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
-
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/backend/auth"
 	"kube-bind.io/kube-bind/backend/catalog"
-	"kube-bind.io/kube-bind/backend/source"
 	"kube-bind.io/kube-bind/backend/web"
 )
 
@@ -58,7 +54,7 @@ func (g guest) Offer(ctx context.Context, name string) (*kubebindv1alpha2.APISer
 	if err != nil {
 		return nil, nil, err
 	}
-	sources, err := source.Find(ctx, g.visit.scope, template.Spec.Resources)
+	sources, err := g.door.fleet.Schemas(ctx, g.visit.scope, template.Spec.Resources)
 	return template, sources, err
 }
 
@@ -80,21 +76,17 @@ func (g guest) Deliver(ctx context.Context, name string, kubeconfig []byte) erro
 
 // Places returns what the guest has bound, by the names of the clusters.
 func (g guest) Places(ctx context.Context) ([]web.Place, error) {
-	bindings, err := placesOf(ctx, g.visit)
+	places, err := g.door.placesOf(ctx, g.visit)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]web.Place, 0, len(bindings))
-	for _, binding := range bindings {
-		var exports kubebindv1alpha2.APIServiceExportList
-		if err := g.visit.scope.List(ctx, &exports, client.InNamespace(binding.Namespace)); err != nil {
-			return nil, fmt.Errorf("listing the exports: %w", err)
+	out := make([]web.Place, 0, len(places))
+	for _, place := range places {
+		exports, err := place.exports(ctx)
+		if err != nil {
+			return nil, err
 		}
-		slices.SortFunc(exports.Items, func(a, b kubebindv1alpha2.APIServiceExport) int { return cmp.Compare(a.Name, b.Name) })
-		out = append(out, web.Place{
-			Binding: binding, Exports: exports.Items,
-			Own: binding.Annotations[kubebindv1alpha2.IdentityAnnotation] == ownIdentity(g.visit),
-		})
+		out = append(out, web.Place{Binding: place.binding, Exports: exports, Own: place.identity() == ownIdentity(g.visit)})
 	}
 	slices.SortFunc(out, func(a, b web.Place) int {
 		return cmp.Or(cmp.Compare(a.Name(), b.Name()), cmp.Compare(a.Binding.Namespace, b.Binding.Namespace))

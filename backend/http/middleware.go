@@ -120,14 +120,14 @@ func (d *Door) enter(r *http.Request) (visit, error) {
 	if err != nil {
 		return visit{}, err
 	}
-	cl, err := d.clusters.GetCluster(r.Context(), multicluster.ClusterName(name))
+	scope, err := d.fleet.Scope(r.Context(), multicluster.ClusterName(name))
 	if errors.Is(err, multicluster.ErrClusterNotFound) {
 		return visit{}, notFound("There is no logical cluster %q.", name)
 	}
 	if err != nil {
-		return visit{}, fmt.Errorf("finding the logical cluster: %w", err)
+		return visit{}, err
 	}
-	return visit{Session: session, scope: loop.ScopeOf(multicluster.ClusterName(name), cl)}, nil
+	return visit{Session: session, scope: scope}, nil
 }
 
 // fail answers with an error: programs get JSON, people a page.

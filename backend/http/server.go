@@ -14,12 +14,10 @@ import (
 
 	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
-	"sigs.k8s.io/controller-runtime/pkg/cluster"
-	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	"kube-bind.io/kube-bind/backend/auth"
+	"kube-bind.io/kube-bind/backend/loop"
 	"kube-bind.io/kube-bind/backend/web"
-	"kube-bind.io/kube-bind/providers"
 )
 
 // How long clients may take, and for how long requests are finished when the backend ends.
@@ -31,12 +29,6 @@ const (
 	shutdownTimeout = 10 * time.Second
 	maxHeader       = 64 << 10
 )
-
-// Clusters are the logical clusters of a provider.
-type Clusters interface {
-	// GetCluster returns a logical cluster, or an error that is multicluster.ErrClusterNotFound.
-	GetCluster(ctx context.Context, name multicluster.ClusterName) (cluster.Cluster, error)
-}
 
 // Options say how the front door is served.
 type Options struct {
@@ -60,28 +52,17 @@ type Options struct {
 
 // Door serves HTTP for a backend.
 type Door struct {
-	opts     Options
-	clusters Clusters
-	tenancy  providers.Tenancy
-	signIn   *auth.SignIn
-	access   *auth.Access
-	metrics  *metrics
-	site     *web.Site
+	opts    Options
+	fleet   loop.Fleet
+	signIn  *auth.SignIn
+	access  *auth.Access
+	metrics *metrics
+	site    *web.Site
 }
 
-// Provider is what the door opens to.
-type Provider struct {
-	// Clusters of the provider.
-	Clusters Clusters
-	// Tenancy gives consumers their places.
-	Tenancy providers.Tenancy
-}
-
-// New returns a door to a provider, for people that signIn knows and as far as access allows.
-func New(opts Options, provider Provider, signIn *auth.SignIn, access *auth.Access) (*Door, error) {
-	d := &Door{
-		opts: opts, clusters: provider.Clusters, tenancy: provider.Tenancy, signIn: signIn, access: access, metrics: newMetrics(),
-	}
+// New returns a door to the logical clusters of a provider, for people that signIn knows and as far as access allows.
+func New(opts Options, fleet loop.Fleet, signIn *auth.SignIn, access *auth.Access) (*Door, error) {
+	d := &Door{opts: opts, fleet: fleet, signIn: signIn, access: access, metrics: newMetrics()}
 	var err error
 	d.site, err = web.New(web.Options{PrettyName: opts.PrettyName, Version: opts.Version, Origin: opts.Origin.String(), Uploads: opts.ApplyBinding}, house{d})
 	return d, err

@@ -22,7 +22,6 @@ import (
 	mcbuilder "sigs.k8s.io/multicluster-runtime/pkg/builder"
 	mccontroller "sigs.k8s.io/multicluster-runtime/pkg/controller"
 	mchandler "sigs.k8s.io/multicluster-runtime/pkg/handler"
-	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 	mcreconcile "sigs.k8s.io/multicluster-runtime/pkg/reconcile"
 )
@@ -78,18 +77,25 @@ type Watch struct {
 	// Object is an empty object of the kind.
 	Object client.Object
 	// Keys returns the objects that obj concerns. It reads from the cache only; when it fails it is called again.
-	Keys func(ctx context.Context, scope Scope, obj client.Object) ([]types.NamespacedName, error)
+	Keys func(ctx context.Context, scope Scope, obj client.Object) ([]Key, error)
+	// Guests asks Keys in each logical cluster whose host the object is in, and not only in its own.
+	Guests bool
+	// Host asks Keys in the host of the object's logical cluster, and not in its own.
+	Host bool
 	// Filter drops events. May be nil.
 	Filter predicate.Predicate
 }
 
-// Register adds a controller to the manager. It runs in every logical cluster of the manager's provider.
+// Key is the name of an object in a logical cluster.
+type Key = types.NamespacedName
+
+// Register adds a controller to the fleet's manager. It runs in every logical cluster.
 func Register[E any, T interface {
 	*E
 	client.Object
-}](mgr mcmanager.Manager, c Controller[T]) error {
-	r := &runner[E, T]{Controller: c, mgr: mgr}
-	b := mcbuilder.ControllerManagedBy(mgr).
+}](fleet Fleet, c Controller[T]) error {
+	r := &runner[E, T]{Controller: c, fleet: fleet}
+	b := mcbuilder.ControllerManagedBy(fleet.Manager).
 		Named(c.Name).
 		For(T(new(E)), mcbuilder.WithPredicates(r.ownEvents())).
 		WithOptions(mccontroller.Options{
@@ -106,7 +112,7 @@ func Register[E any, T interface {
 		if w.Filter != nil {
 			filters = append(filters, w.Filter)
 		}
-		b = b.Watches(w.Object, w.handler(), mcbuilder.WithPredicates(filters...))
+		b = b.Watches(w.Object, w.handler(fleet), mcbuilder.WithPredicates(filters...))
 	}
 	if err := b.Complete(r); err != nil {
 		return fmt.Errorf("adding the controller %s: %w", c.Name, err)
@@ -115,28 +121,48 @@ func Register[E any, T interface {
 }
 
 // handler enqueues what Keys says. A wake-up must not get lost, so it is asked until it knows.
-func (w Watch) handler() mchandler.EventHandlerFunc {
+func (w Watch) handler(fleet Fleet) mchandler.EventHandlerFunc {
 	return func(name multicluster.ClusterName, cl cluster.Cluster) mchandler.EventHandler {
 		scope := ScopeOf(name, cl)
-		keys := func(ctx context.Context, obj client.Object) []reconcile.Request {
-			found, err := w.Keys(ctx, scope, obj)
-			for delay := firstRetry; err != nil; delay = min(2*delay, lastRetry) {
-				ctrl.LoggerFrom(ctx).Error(err, "finding out whom an event concerns")
-				select {
-				case <-ctx.Done():
-					return nil
-				case <-time.After(delay):
-					found, err = w.Keys(ctx, scope, obj)
+		return handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []mcreconcile.Request {
+			var out []mcreconcile.Request
+			for _, scope := range w.scopes(ctx, fleet, scope) {
+				for _, key := range w.keys(ctx, scope, obj) {
+					out = append(out, mcreconcile.Request{ClusterName: scope.Cluster, Request: reconcile.Request{NamespacedName: key}})
 				}
 			}
-			out := make([]reconcile.Request, 0, len(found))
-			for _, key := range found {
-				out = append(out, reconcile.Request{NamespacedName: key})
-			}
 			return out
-		}
-		return mchandler.ForCluster(handler.EnqueueRequestsFromMapFunc(keys), name)
+		})
 	}
+}
+
+// scopes are where Keys is asked about an object of a logical cluster. A cluster that has gone meanwhile is none.
+func (w Watch) scopes(ctx context.Context, fleet Fleet, scope Scope) []Scope {
+	switch {
+	case w.Guests:
+		return fleet.Guests(ctx, scope)
+	case w.Host:
+		host, err := fleet.Host(ctx, scope)
+		if err != nil {
+			return nil
+		}
+		return []Scope{host}
+	}
+	return []Scope{scope}
+}
+
+func (w Watch) keys(ctx context.Context, scope Scope, obj client.Object) []Key {
+	found, err := w.Keys(ctx, scope, obj)
+	for delay := firstRetry; err != nil; delay = min(2*delay, lastRetry) {
+		ctrl.LoggerFrom(ctx).Error(err, "finding out whom an event concerns")
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(delay):
+			found, err = w.Keys(ctx, scope, obj)
+		}
+	}
+	return found
 }
 
 // ScopeOf returns the scope of a logical cluster.
@@ -149,13 +175,13 @@ type runner[E any, T interface {
 	client.Object
 }] struct {
 	Controller[T]
-	mgr mcmanager.Manager
+	fleet Fleet
 }
 
 // Reconcile implements mcreconcile.Reconciler. For a cluster that is gone it returns multicluster.ErrClusterNotFound,
 // which the builder's wrapper drops.
 func (r *runner[E, T]) Reconcile(ctx context.Context, req mcreconcile.Request) (ctrl.Result, error) {
-	cl, err := r.mgr.GetCluster(ctx, req.ClusterName)
+	cl, err := r.fleet.Provider.Get(ctx, req.ClusterName)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("getting the cluster %q: %w", req.ClusterName, err)
 	}

@@ -27,7 +27,7 @@ const copiesPage = 500
 // removeCopies deletes the copies of the consumer's objects, also those that lie outside its own namespaces:
 // cluster-scoped ones, and those in namespaces that were the provider's before; claimed objects too. Only the marks count.
 // What the provider's finalizers hold is left.
-func (p *Provider) removeCopies(ctx context.Context, namespace string, left *rest) error {
+func (p *Places) removeCopies(ctx context.Context, namespace string, left *rest) error {
 	kinds, err := p.copiedKinds(ctx, namespace)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ type copiedKind struct {
 }
 
 // copiedKinds are those of all exported CRDs, those of the consumer's exports, and what can be claimed.
-func (p *Provider) copiedKinds(ctx context.Context, namespace string) ([]copiedKind, error) {
+func (p *Places) copiedKinds(ctx context.Context, namespace string) ([]copiedKind, error) {
 	var exports kubebindv1alpha2.APIServiceExportList
 	if err := p.live.List(ctx, &exports, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("listing the consumer's exports: %w", err)
@@ -77,7 +77,7 @@ func (p *Provider) copiedKinds(ctx context.Context, namespace string) ([]copiedK
 }
 
 // crdKinds are those of exported CRDs, and of bound ones that are not offered any more.
-func (p *Provider) crdKinds(ctx context.Context, bound map[string]bool) ([]copiedKind, error) {
+func (p *Places) crdKinds(ctx context.Context, bound map[string]bool) ([]copiedKind, error) {
 	var offered apiextensionsv1.CustomResourceDefinitionList
 	if err := p.live.List(ctx, &offered, client.MatchingLabels{kubebindv1alpha2.ExportedLabel: "true"}); err != nil {
 		return nil, fmt.Errorf("listing exported CRDs: %w", err)
@@ -115,11 +115,11 @@ func servedVersion(crd *apiextensionsv1.CustomResourceDefinition) (string, bool)
 	return "", false
 }
 
-func (p *Provider) removeCopiesOf(ctx context.Context, kind copiedKind, namespace string, left *rest) error {
+func (p *Places) removeCopiesOf(ctx context.Context, kind copiedKind, namespace string, left *rest) error {
 	list := &metav1.PartialObjectMetadataList{}
 	for next := ""; ; {
 		list.SetGroupVersionKind(kind.GroupVersionKind)
-		err := p.live.List(ctx, list, client.Limit(copiesPage), client.Continue(next))
+		err := p.direct.List(ctx, list, client.Limit(copiesPage), client.Continue(next))
 		if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) || !kind.bound && apierrors.IsForbidden(err) {
 			// What the backend may not list it could not let the consumer write either, unless it did so before.
 			return nil
@@ -147,12 +147,12 @@ func (k copiedKind) copied(object metav1.Object, namespace string) bool {
 		(!k.claimable || object.GetLabels()[kubebindv1alpha2.OwnerLabel] != kubebindv1alpha2.OwnerProvider)
 }
 
-func (p *Provider) removeCopy(ctx context.Context, kind string, object *metav1.PartialObjectMetadata, left *rest) error {
+func (p *Places) removeCopy(ctx context.Context, kind string, object *metav1.PartialObjectMetadata, left *rest) error {
 	name := kind + " " + strings.TrimPrefix(client.ObjectKeyFromObject(object).String(), "/")
 	if held := object.Finalizers; len(held) > 0 {
 		left.add(fmt.Sprintf("%s (held by %s)", name, strings.Join(held, ", ")))
 	}
-	if err := p.deleteSeen(ctx, object); err != nil {
+	if err := deleteSeen(ctx, p.direct, object); err != nil {
 		return fmt.Errorf("deleting the copy %s: %w", name, err)
 	}
 	return nil

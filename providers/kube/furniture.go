@@ -39,7 +39,7 @@ func relabel(obj metav1.Object) bool {
 	return true
 }
 
-func (p *Provider) ensureClusterBinding(ctx context.Context, namespace string, consumer providers.Consumer) (*kubebindv1alpha2.ClusterBinding, error) {
+func (p *Places) ensureClusterBinding(ctx context.Context, namespace string, consumer providers.Consumer) (*kubebindv1alpha2.ClusterBinding, error) {
 	want := &kubebindv1alpha2.ClusterBinding{ObjectMeta: placeMeta(namespace, kubebindv1alpha2.ClusterBindingName)}
 	want.Annotations = map[string]string{
 		kubebindv1alpha2.IdentityAnnotation:          consumer.Identity,
@@ -68,13 +68,13 @@ func (p *Provider) ensureClusterBinding(ctx context.Context, namespace string, c
 	})
 }
 
-func (p *Provider) ensureAccount(ctx context.Context, namespace string) (*corev1.ServiceAccount, error) {
+func (p *Places) ensureAccount(ctx context.Context, namespace string) (*corev1.ServiceAccount, error) {
 	want := &corev1.ServiceAccount{ObjectMeta: placeMeta(namespace, kubebindv1alpha2.BinderName)}
 	return ensure(ctx, p, want, func(have *corev1.ServiceAccount) (bool, error) { return relabel(have), nil })
 }
 
 // ensureRights makes what the ServiceAccount may do in the contract namespace.
-func (p *Provider) ensureRights(ctx context.Context, namespace string) error {
+func (p *Places) ensureRights(ctx context.Context, namespace string) error {
 	role := &rbacv1.Role{ObjectMeta: placeMeta(namespace, kubebindv1alpha2.BinderName), Rules: binderRules(namespace)}
 	_, err := ensure(ctx, p, role, func(have *rbacv1.Role) (bool, error) {
 		changed := relabel(have)
@@ -90,7 +90,7 @@ func (p *Provider) ensureRights(ctx context.Context, namespace string) error {
 }
 
 // ensureRoleBinding replaces a binding to another role: the reference is immutable.
-func (p *Provider) ensureRoleBinding(ctx context.Context, namespace string) error {
+func (p *Places) ensureRoleBinding(ctx context.Context, namespace string) error {
 	want := &rbacv1.RoleBinding{
 		ObjectMeta: placeMeta(namespace, kubebindv1alpha2.BinderName),
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: kubebindv1alpha2.BinderName}},

@@ -5,17 +5,14 @@ package kube
 import (
 	"context"
 	"fmt"
-	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 	"sigs.k8s.io/multicluster-runtime/providers/single"
 
-	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
-	"kube-bind.io/kube-bind/apis/mapping"
 	"kube-bind.io/kube-bind/providers"
 	"kube-bind.io/kube-bind/providers/credential"
 )
@@ -23,31 +20,11 @@ import (
 // Cluster is the name of the only cluster.
 const Cluster multicluster.ClusterName = ""
 
-// retryAfter is how long the token controller and the namespace controller usually take.
-const retryAfter = 200 * time.Millisecond
-
-// Options say what places look like.
-type Options struct {
-	// NamespacePrefix starts the name of each contract namespace. No default.
-	NamespacePrefix string
-	// PrettyName is the provider's name for people, which consumers see. No default.
-	PrettyName string
-	// External is how consumers reach the API server. The default is: as this process does.
-	External credential.External
-	// TokenLifetime is for how long a consumer's token is asked to be good; what the API server makes of it counts. Half of it
-	// later the token is renewed. The default, 0, is tokens that do not expire.
-	TokenLifetime time.Duration
-	// Now is the clock for renewals. The default is time.Now.
-	Now func() time.Time
-}
-
 // Provider is one plain cluster.
 type Provider struct {
 	*single.Provider
-	client   client.Client
-	live     client.Reader
-	endpoint credential.Endpoint
-	opts     Options
+	places *Places
+	reader client.Reader
 }
 
 var _ providers.Provider = &Provider{}
@@ -58,16 +35,8 @@ func New(cl cluster.Cluster, opts Options) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding out how consumers reach the cluster: %w", err)
 	}
-	if opts.Now == nil {
-		opts.Now = time.Now
-	}
-	return &Provider{
-		Provider: single.New(Cluster, cl),
-		client:   cl.GetClient(),
-		live:     cl.GetAPIReader(),
-		endpoint: endpoint,
-		opts:     opts,
-	}, nil
+	site := Site{Cluster: Cluster, Client: cl.GetClient(), Live: cl.GetAPIReader(), Endpoint: endpoint}
+	return &Provider{Provider: single.New(Cluster, cl), places: NewPlaces(site, opts), reader: cl.GetClient()}, nil
 }
 
 // Place implements providers.Tenancy.
@@ -75,14 +44,7 @@ func (p *Provider) Place(ctx context.Context, name multicluster.ClusterName, con
 	if name != Cluster {
 		return nil, multicluster.ErrClusterNotFound
 	}
-	if consumer.Identity == "" || consumer.Requester == "" {
-		return nil, &providers.InvalidConsumerError{Message: "a consumer needs an identity and a requester"}
-	}
-	ns, err := p.ensureNamespace(ctx, consumer)
-	if err != nil {
-		return nil, err
-	}
-	return p.furnish(ctx, ns, consumer)
+	return p.places.Place(ctx, consumer)
 }
 
 // Repair implements providers.Tenancy.
@@ -90,142 +52,50 @@ func (p *Provider) Repair(ctx context.Context, place providers.Place) (*provider
 	if place.Cluster != Cluster {
 		return nil, multicluster.ErrClusterNotFound
 	}
-	ns := &corev1.Namespace{}
-	if err := p.client.Get(ctx, client.ObjectKey{Name: place.Namespace}, ns); err != nil {
-		return nil, fmt.Errorf("reading the contract namespace: %w", err)
-	}
-	consumer := ownerOf(ns)
-	if consumer.Identity == "" {
-		return nil, &providers.ForeignError{Object: "Namespace " + ns.Name, Message: "it names no identity"}
-	}
-	if !ns.DeletionTimestamp.IsZero() {
-		return nil, &providers.NotReadyError{Message: "the place is being removed", RetryAfter: retryAfter}
-	}
-	return p.furnish(ctx, ns, consumer)
+	return p.places.Repair(ctx, place.Namespace)
 }
 
-// furnish makes everything in a contract namespace.
-func (p *Provider) furnish(ctx context.Context, ns *corev1.Namespace, consumer providers.Consumer) (*providers.Place, error) {
-	binding, err := p.ensureClusterBinding(ctx, ns.Name, consumer)
-	if err != nil {
-		return nil, fmt.Errorf("making the ClusterBinding: %w", err)
+// Remove implements providers.Tenancy.
+func (p *Provider) Remove(ctx context.Context, place providers.Place) error {
+	if place.Cluster != Cluster {
+		return multicluster.ErrClusterNotFound
 	}
-	account, err := p.ensureAccount(ctx, ns.Name)
-	if err != nil {
-		return nil, fmt.Errorf("making the ServiceAccount: %w", err)
-	}
-	if err := p.ensureRights(ctx, ns.Name); err != nil {
-		return nil, err
-	}
-	place := &providers.Place{Cluster: Cluster, Namespace: ns.Name, KubeconfigSecret: binding.Spec.KubeconfigSecretRef}
-	if err := p.ensureCredential(ctx, account, place); err != nil {
-		return nil, err
-	}
-	return place, nil
+	return p.places.Remove(ctx, place.Namespace)
 }
 
-// ensureNamespace finds or makes the contract namespace of a consumer. What is there and not this consumer's is left
-// alone.
-func (p *Provider) ensureNamespace(ctx context.Context, consumer providers.Consumer) (*corev1.Namespace, error) {
-	want := &corev1.Namespace{}
-	want.Name = mapping.ContractNamespaceName(p.opts.NamespacePrefix, consumer.Identity)
-	want.Annotations = map[string]string{
-		kubebindv1alpha2.IdentityAnnotation:  consumer.Identity,
-		kubebindv1alpha2.RequesterAnnotation: consumer.Requester,
-		kubebindv1alpha2.AuthorAnnotation:    consumer.Author,
-	}
-	return ensure(ctx, p, want, func(have *corev1.Namespace) (bool, error) {
-		if err := belongs(have, consumer); err != nil {
-			return false, err
-		}
-		if !have.DeletionTimestamp.IsZero() {
-			return false, &providers.NotReadyError{Message: "the place is being removed", RetryAfter: retryAfter}
-		}
-		return moveLegacyIdentity(have), nil
-	})
+// Serve implements providers.Tenancy: the API server of the places is the one that serves what is offered.
+func (p *Provider) Serve(ctx context.Context, name multicluster.ClusterName, _ []schema.GroupResource) error {
+	_, err := p.Host(ctx, name)
+	return err
 }
 
-// ownerOf reads what a contract namespace says about its consumer.
-func ownerOf(ns *corev1.Namespace) providers.Consumer {
-	identity := ns.Annotations[kubebindv1alpha2.IdentityAnnotation]
-	if identity == "" {
-		identity = ns.Annotations[kubebindv1alpha2.LegacyIdentityAnnotation]
+// Host implements providers.Topology.
+func (p *Provider) Host(_ context.Context, name multicluster.ClusterName) (multicluster.ClusterName, error) {
+	if name != Cluster {
+		return "", multicluster.ErrClusterNotFound
 	}
-	return providers.Consumer{
-		Identity:  identity,
-		Requester: ns.Annotations[kubebindv1alpha2.RequesterAnnotation],
-		Author:    ns.Annotations[kubebindv1alpha2.AuthorAnnotation],
-	}
+	return Cluster, nil
 }
 
-// belongs tells whether the namespace is this consumer's place. One without a requester was made by an older backend:
-// nobody can prove that it is theirs, so an administrator has to say whose it is.
-func belongs(ns *corev1.Namespace, consumer providers.Consumer) error {
-	owner := ownerOf(ns)
-	switch {
-	case owner.Identity == "":
-		return &providers.ForeignError{Object: "Namespace " + ns.Name, Message: "it names no identity; choose another namespace prefix, or remove it"}
-	case owner.Identity != consumer.Identity:
-		return &providers.ForeignError{Object: "Namespace " + ns.Name, Message: "it is the place of another identity"}
-	case owner.Requester == "":
-		return &providers.ForeignError{
-			Object:  "Namespace " + ns.Name,
-			Message: "it names no requester; an administrator may set its annotation " + kubebindv1alpha2.RequesterAnnotation,
-		}
-	case owner.Requester != consumer.Requester:
-		return &providers.IdentityTakenError{Identity: consumer.Identity}
-	}
-	return nil
+// Guests implements providers.Topology.
+func (p *Provider) Guests(name multicluster.ClusterName) []multicluster.ClusterName {
+	return []multicluster.ClusterName{name}
 }
 
-func moveLegacyIdentity(ns *corev1.Namespace) bool {
-	legacy, found := ns.Annotations[kubebindv1alpha2.LegacyIdentityAnnotation]
-	if !found {
-		return false
+// Schemas implements providers.Catalog, with labelled CRDs.
+func (p *Provider) Schemas(ctx context.Context, name multicluster.ClusterName, resources []schema.GroupResource) (providers.Schemas, error) {
+	if name != Cluster {
+		return nil, multicluster.ErrClusterNotFound
 	}
-	if ns.Annotations[kubebindv1alpha2.IdentityAnnotation] == "" {
-		ns.Annotations[kubebindv1alpha2.IdentityAnnotation] = legacy
-	}
-	delete(ns.Annotations, kubebindv1alpha2.LegacyIdentityAnnotation)
-	return true
+	return Schemas(ctx, p.reader, resources)
 }
 
-// attempts to write an object that somebody else is writing too.
-const attempts = 5
+// SchemaKinds implements providers.Catalog.
+func (p *Provider) SchemaKinds() []client.Object {
+	return []client.Object{&apiextensionsv1.CustomResourceDefinition{}}
+}
 
-// ensure creates want, or hands what is there to merge and updates it if merge changed it. Others may do the same at
-// the same time. It returns the object as it is then.
-func ensure[E any, T interface {
-	*E
-	client.Object
-}](ctx context.Context, p *Provider, want T, merge func(have T) (bool, error)) (T, error) {
-	key := client.ObjectKeyFromObject(want)
-	var reader client.Reader = p.client
-	for range attempts {
-		have := T(new(E))
-		err := reader.Get(ctx, key, have)
-		// The cache does not have everything: from now on only the server is asked.
-		reader = p.live
-		switch {
-		case apierrors.IsNotFound(err):
-			made := want.DeepCopyObject().(T)
-			if err := p.client.Create(ctx, made); err == nil {
-				return made, nil
-			} else if !apierrors.IsAlreadyExists(err) {
-				return nil, fmt.Errorf("creating: %w", err)
-			}
-			continue
-		case err != nil:
-			return nil, fmt.Errorf("reading: %w", err)
-		}
-		if changed, err := merge(have); err != nil || !changed {
-			return have, err
-		}
-		if err := p.client.Update(ctx, have); err == nil {
-			return have, nil
-		} else if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
-			return nil, fmt.Errorf("updating: %w", err)
-		}
-	}
-	return nil, &providers.NotReadyError{Message: fmt.Sprintf("%s is being changed by others", key), RetryAfter: retryAfter}
+// SchemasOf implements providers.Catalog.
+func (p *Provider) SchemasOf(obj client.Object) []schema.GroupResource {
+	return []schema.GroupResource{SchemaOf(obj)}
 }

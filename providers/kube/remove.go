@@ -14,24 +14,20 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/providers"
 )
 
-// Remove implements providers.Tenancy. It reads from the server: what it does not see stays for ever.
+// Remove is that of providers.Tenancy, for a contract namespace. It reads from the server: what it does not see stays for ever.
 //
 // The rights go before the fence around them, then copies, then all namespaces. The ClusterBinding holds the contract
 // namespace until all else is gone: it is what a further call starts from, what the konnector learns its removal from, and
 // where the provider reads what holds it up. The contract namespace itself stays until all copies could be looked for,
 // because its exports say where.
-func (p *Provider) Remove(ctx context.Context, place providers.Place) error {
-	if place.Cluster != Cluster {
-		return multicluster.ErrClusterNotFound
-	}
+func (p *Places) Remove(ctx context.Context, namespace string) error {
 	ns := &corev1.Namespace{}
-	err := p.live.Get(ctx, client.ObjectKey{Name: place.Namespace}, ns)
+	err := p.live.Get(ctx, client.ObjectKey{Name: namespace}, ns)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("reading the contract namespace: %w", err)
 	}
@@ -39,12 +35,12 @@ func (p *Provider) Remove(ctx context.Context, place providers.Place) error {
 	if found && ownerOf(ns).Identity == "" {
 		return &providers.ForeignError{Object: "Namespace " + ns.Name, Message: "it names no identity"}
 	}
-	if err := p.removeRights(ctx, place.Namespace); err != nil {
+	if err := p.removeRights(ctx, namespace); err != nil {
 		return err
 	}
 	left := &rest{}
 	// Copies that cannot be removed do not keep the rest.
-	if err := errors.Join(p.removeCopies(ctx, place.Namespace, left), p.removeServiceNamespaces(ctx, place.Namespace, left)); err != nil {
+	if err := errors.Join(p.removeCopies(ctx, namespace, left), p.removeServiceNamespaces(ctx, namespace, left)); err != nil {
 		return err
 	}
 	if found {
@@ -57,7 +53,7 @@ func (p *Provider) Remove(ctx context.Context, place providers.Place) error {
 
 // removeContract deletes the contract namespace, and lets it go once nothing else is left. That is never in the call that
 // deletes it: what the konnector wrote while its rights were taken away is seen by the next one.
-func (p *Provider) removeContract(ctx context.Context, ns *corev1.Namespace, left *rest) error {
+func (p *Places) removeContract(ctx context.Context, ns *corev1.Namespace, left *rest) error {
 	if !ns.DeletionTimestamp.IsZero() && left.count == 0 {
 		if err := p.letPlaceGo(ctx, ns.Name); err != nil {
 			return err
@@ -71,7 +67,7 @@ func (p *Provider) removeContract(ctx context.Context, ns *corev1.Namespace, lef
 }
 
 // letPlaceGo takes the finalizer from the ClusterBinding.
-func (p *Provider) letPlaceGo(ctx context.Context, namespace string) error {
+func (p *Places) letPlaceGo(ctx context.Context, namespace string) error {
 	binding := &kubebindv1alpha2.ClusterBinding{}
 	err := p.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: kubebindv1alpha2.ClusterBindingName}, binding)
 	if apierrors.IsNotFound(err) || err == nil && !slices.Contains(binding.Finalizers, kubebindv1alpha2.PlaceFinalizer) {
@@ -92,7 +88,7 @@ func (p *Provider) letPlaceGo(ctx context.Context, namespace string) error {
 
 // removeRights takes all rights on objects, wherever they lie. Those in the contract namespace go with it: by them the
 // konnector learns of its removal.
-func (p *Provider) removeRights(ctx context.Context, namespace string) error {
+func (p *Places) removeRights(ctx context.Context, namespace string) error {
 	for _, list := range []client.ObjectList{
 		&rbacv1.ClusterRoleBindingList{},
 		&rbacv1.ClusterRoleList{},
@@ -108,7 +104,7 @@ func (p *Provider) removeRights(ctx context.Context, namespace string) error {
 	return nil
 }
 
-func (p *Provider) deleteLabelled(ctx context.Context, list client.ObjectList, namespace string) error {
+func (p *Places) deleteLabelled(ctx context.Context, list client.ObjectList, namespace string) error {
 	if err := p.live.List(ctx, list, client.MatchingLabels{kubebindv1alpha2.ContractNamespaceLabel: namespace}); err != nil {
 		return fmt.Errorf("listing %T: %w", list, err)
 	}
@@ -156,7 +152,7 @@ func pointers[E any, T interface {
 
 // removeServiceNamespaces deletes the namespaces that were made for the consumer's objects. The annotation counts: a label
 // alone is set too easily.
-func (p *Provider) removeServiceNamespaces(ctx context.Context, namespace string, left *rest) error {
+func (p *Places) removeServiceNamespaces(ctx context.Context, namespace string, left *rest) error {
 	var list corev1.NamespaceList
 	if err := p.live.List(ctx, &list, client.MatchingLabels{kubebindv1alpha2.ContractNamespaceLabel: namespace}); err != nil {
 		return fmt.Errorf("listing the consumer's namespaces: %w", err)
@@ -176,10 +172,14 @@ func (p *Provider) removeServiceNamespaces(ctx context.Context, namespace string
 }
 
 // deleteSeen deletes this very object, not one of the same name that came after it.
-func (p *Provider) deleteSeen(ctx context.Context, obj client.Object) error {
+func (p *Places) deleteSeen(ctx context.Context, obj client.Object) error {
+	return deleteSeen(ctx, p.client, obj)
+}
+
+func deleteSeen(ctx context.Context, writer client.Writer, obj client.Object) error {
 	if !obj.GetDeletionTimestamp().IsZero() {
 		return nil
 	}
 	uid := obj.GetUID()
-	return client.IgnoreNotFound(p.client.Delete(ctx, obj, client.Preconditions{UID: &uid}))
+	return client.IgnoreNotFound(writer.Delete(ctx, obj, client.Preconditions{UID: &uid}))
 }

@@ -18,7 +18,7 @@ import (
 
 // ensureStaticToken returns the ServiceAccount's token without expiry, or a NotReadyError until the token controller has
 // made one.
-func (p *Provider) ensureStaticToken(ctx context.Context, namespace string) (string, error) {
+func (p *Places) ensureStaticToken(ctx context.Context, namespace string) (string, error) {
 	want := &corev1.Secret{ObjectMeta: placeMeta(namespace, kubebindv1alpha2.BinderName), Type: corev1.SecretTypeServiceAccountToken}
 	want.Annotations = map[string]string{corev1.ServiceAccountNameKey: kubebindv1alpha2.BinderName}
 	secret, err := ensure(ctx, p, want, func(have *corev1.Secret) (bool, error) {
@@ -47,7 +47,7 @@ func isStaticToken(secret *corev1.Secret) bool {
 // retireStaticToken deletes the Secret of a token without expiry one token lifetime after an expiring one has taken its
 // place: until then the konnector has it, or has told in its ClusterBinding why not. When a token was made, the Secret is
 // looked for on the server: an older backend's has no label, and is in no cache.
-func (p *Provider) retireStaticToken(ctx context.Context, place *providers.Place, made bool) error {
+func (p *Places) retireStaticToken(ctx context.Context, place *providers.Place, made bool) error {
 	reader := client.Reader(p.client)
 	if made {
 		reader = p.live
@@ -76,7 +76,7 @@ func (p *Provider) retireStaticToken(ctx context.Context, place *providers.Place
 }
 
 // announce notes when the Secret of a token goes. Whoever changes it meanwhile brings an event, and the next try.
-func (p *Provider) announce(ctx context.Context, secret *corev1.Secret, at time.Time) error {
+func (p *Places) announce(ctx context.Context, secret *corev1.Secret, at time.Time) error {
 	relabel(secret)
 	noteTime(secret, kubebindv1alpha2.DeleteAtAnnotation, at)
 	if err := p.client.Update(ctx, secret); apierrors.IsConflict(err) || apierrors.IsNotFound(err) {

@@ -24,7 +24,7 @@ import (
 //
 // The konnector takes a renewed token over with a heartbeat, every two and a half minutes. Renewed at half of its lifetime,
 // which is ten minutes or more, a token leaves it at least two of them. Nobody deletes the old one: it ends by itself.
-func (p *Provider) ensureCredential(ctx context.Context, account *corev1.ServiceAccount, place *providers.Place) error {
+func (p *Places) ensureCredential(ctx context.Context, account *corev1.ServiceAccount, place *providers.Place) error {
 	if p.opts.TokenLifetime == 0 {
 		token, err := p.ensureStaticToken(ctx, account.Namespace)
 		if err != nil {
@@ -51,7 +51,7 @@ func never(credential.Issued) bool { return false }
 
 // ensureExpiringToken returns the token in the kubeconfig Secret, or makes one (made) if the server says, too, that this one
 // has to be replaced.
-func (p *Provider) ensureExpiringToken(ctx context.Context, account *corev1.ServiceAccount, ref kubebindv1alpha2.LocalSecretKeyRef) (_ credential.Issued, made bool, err error) {
+func (p *Places) ensureExpiringToken(ctx context.Context, account *corev1.ServiceAccount, ref kubebindv1alpha2.LocalSecretKeyRef) (_ credential.Issued, made bool, err error) {
 	var why string
 	for _, reader := range []client.Reader{p.client, p.live} {
 		secret := &corev1.Secret{}
@@ -72,11 +72,11 @@ func (p *Provider) ensureExpiringToken(ctx context.Context, account *corev1.Serv
 }
 
 // requestToken asks the API server for a token of this very ServiceAccount.
-func (p *Provider) requestToken(ctx context.Context, account *corev1.ServiceAccount) (credential.Issued, error) {
+func (p *Places) requestToken(ctx context.Context, account *corev1.ServiceAccount) (credential.Issued, error) {
 	seconds := int64(p.opts.TokenLifetime / time.Second)
 	request := &authenticationv1.TokenRequest{ObjectMeta: metav1.ObjectMeta{UID: account.UID}}
 	request.Spec.ExpirationSeconds = &seconds
-	err := p.client.SubResource("token").Create(ctx, account.DeepCopy(), request)
+	err := p.direct.SubResource("token").Create(ctx, account.DeepCopy(), request)
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return credential.Issued{}, &providers.NotReadyError{Message: "the ServiceAccount is being made anew", RetryAfter: retryAfter}
 	} else if err != nil {
@@ -95,7 +95,7 @@ func issuedIn(secret *corev1.Secret, key string) credential.Issued {
 
 // ensureKubeconfig puts a token into the kubeconfig Secret, unless there is one to keep: somebody was faster. A consumer's
 // kubeconfig is the same for everybody who asks.
-func (p *Provider) ensureKubeconfig(ctx context.Context, place *providers.Place, issued credential.Issued, keep func(credential.Issued) bool) error {
+func (p *Places) ensureKubeconfig(ctx context.Context, place *providers.Place, issued credential.Issued, keep func(credential.Issued) bool) error {
 	ref := place.KubeconfigSecret
 	want := &corev1.Secret{ObjectMeta: placeMeta(place.Namespace, ref.Name)}
 	if _, err := p.fill(want, ref.Key, issued); err != nil {
@@ -118,7 +118,7 @@ func (p *Provider) ensureKubeconfig(ctx context.Context, place *providers.Place,
 }
 
 // fill writes a kubeconfig with a token, and when to renew it, into a Secret.
-func (p *Provider) fill(secret *corev1.Secret, key string, issued credential.Issued) (changed bool, err error) {
+func (p *Places) fill(secret *corev1.Secret, key string, issued credential.Issued) (changed bool, err error) {
 	kubeconfig, err := p.endpoint.Kubeconfig(secret.Namespace, issued.Token)
 	if err != nil {
 		return false, err

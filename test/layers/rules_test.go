@@ -40,7 +40,7 @@ var walls = []wall{
 		why:  "providers is what the backend stands on",
 	},
 	{
-		from: []string{"backend/catalog", "backend/controllers", "backend/grants", "backend/loop", "backend/source", "providers"},
+		from: []string{"backend/catalog", "backend/controllers", "backend/grants", "backend/loop", "providers"},
 		but:  []string{"providers/kcp"},
 		to:   []string{"github.com/kcp-dev"},
 		why:  "kcp is behind providers/kcp",
@@ -72,7 +72,7 @@ var orders = map[string][]string{
 		"providertest", "kcp", "kube", "credential", ".",
 	},
 	"backend": {
-		".", "http", "web", "auth", "auth/issuer", "reply", "controllers/*", "binding", "source", "catalog", "grants", "loop",
+		".", "http", "web", "auth", "auth/issuer", "reply", "controllers/*", "binding", "catalog", "grants", "loop",
 	},
 	"konnector": {
 		".", "enclosure", "bundle", "binding", "connection", "schema", "record", "namespaces", "claims", "sync", "routing", "sync/guard", "sync/plan",

@@ -92,6 +92,8 @@ const (
 
 	// ExportedLabel with the value "true" offers a CRD of the provider for export.
 	ExportedLabel = "kube-bind.io/exported"
+	// Exported is the value of ExportedLabel that counts.
+	Exported = "true"
 	// ProviderKubeconfigLabel with the value "true" marks a consumer Secret that holds a provider's kubeconfig.
 	ProviderKubeconfigLabel = "kube-bind.io/provider-kubeconfig"
 	// BindingsAnnotation, on such a Secret in the konnector's namespace, is a list of APIServiceBindings in YAML that the

@@ -11,7 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/backend/binding"
@@ -19,7 +18,7 @@ import (
 	"kube-bind.io/kube-bind/providers"
 )
 
-// Register adds the controller to the manager.
+// Register adds the controller to the fleet.
 //
 // +kubebuilder:rbac:groups=kube-bind.io,resources=bindableresourcesrequests,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=kube-bind.io,resources=bindableresourcesrequests/status,verbs=get;patch;update
@@ -29,23 +28,23 @@ import (
 // +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;update
 // +kubebuilder:rbac:groups="",resources=serviceaccounts/token,resourceNames=kube-binder,verbs=create
-func Register(mgr mcmanager.Manager, tenancy providers.Tenancy) error {
-	r := &reconciler{tenancy: tenancy, now: time.Now}
-	return loop.Register(mgr, loop.Controller[*kubebindv1alpha2.BindableResourcesRequest]{
+func Register(fleet loop.Fleet) error {
+	r := &reconciler{fleet: fleet, now: time.Now}
+	return loop.Register(fleet, loop.Controller[*kubebindv1alpha2.BindableResourcesRequest]{
 		Name:      "bindrequest",
 		Reconcile: r.reconcile,
 		Fail:      r.showError,
 		Ready:     readiness,
 		Watches: []loop.Watch{
-			{Object: &kubebindv1alpha2.APIServiceExportRequest{}, Keys: askersOf},
+			{Object: &kubebindv1alpha2.APIServiceExportRequest{}, Keys: askersOf, Host: true},
 			{Object: &corev1.Namespace{}, Keys: waiters},
 		},
 	})
 }
 
 type reconciler struct {
-	tenancy providers.Tenancy
-	now     func() time.Time
+	fleet loop.Fleet
+	now   func() time.Time
 }
 
 func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest) (time.Duration, error) {
@@ -78,7 +77,7 @@ func (r *reconciler) serve(ctx context.Context, scope loop.Scope, request *kubeb
 	if v, err := checkSecret(ctx, scope, request); err != nil || !v.proceed() {
 		return v, err
 	}
-	place, err := r.tenancy.Place(ctx, scope.Cluster, providers.Consumer{
+	place, err := r.fleet.Provider.Place(ctx, scope.Cluster, providers.Consumer{
 		Identity:   request.Spec.ClusterIdentity.Identity,
 		Requester:  request.Namespace,
 		Author:     request.Spec.Author,
@@ -89,7 +88,11 @@ func (r *reconciler) serve(ctx context.Context, scope loop.Scope, request *kubeb
 	}
 	request.Status.Namespace = place.Namespace
 	if template != nil {
-		if v, err := bind(ctx, scope, request, template); err != nil || !v.proceed() {
+		there, err := r.fleet.Scope(ctx, place.Cluster)
+		if err != nil {
+			return verdict{}, err
+		}
+		if v, err := bind(ctx, there, request, template); err != nil || !v.proceed() {
 			return v, err
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/backend/loop"
@@ -29,7 +28,7 @@ type Silence struct {
 	RemoveAfter time.Duration
 }
 
-// Register adds the controller to the manager.
+// Register adds the controller to the fleet.
 //
 // +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings/status,verbs=get;patch;update
@@ -37,8 +36,8 @@ type Silence struct {
 // +kubebuilder:rbac:groups="",resources=serviceaccounts/token,resourceNames=kube-binder,verbs=create
 // +kubebuilder:rbac:groups="",resources=secrets,resourceNames=kube-binder,verbs=delete
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch
-func Register(mgr mcmanager.Manager, tenancy providers.Tenancy, silence Silence) error {
-	r := &reconciler{tenancy: tenancy, silence: silence, now: time.Now}
+func Register(fleet loop.Fleet, silence Silence) error {
+	r := &reconciler{tenancy: fleet.Provider, silence: silence, now: time.Now}
 	c := loop.Controller[*kubebindv1alpha2.ClusterBinding]{
 		Name:      "clusterbinding",
 		Reconcile: r.reconcile,
@@ -49,7 +48,7 @@ func Register(mgr mcmanager.Manager, tenancy providers.Tenancy, silence Silence)
 	for _, part := range []client.Object{&corev1.Secret{}, &corev1.ServiceAccount{}, &rbacv1.Role{}, &rbacv1.RoleBinding{}} {
 		c.Watches = append(c.Watches, loop.Watch{Object: part, Keys: loop.Keyed(placeOf)})
 	}
-	return loop.Register(mgr, c)
+	return loop.Register(fleet, c)
 }
 
 type reconciler struct {

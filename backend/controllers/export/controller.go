@@ -10,21 +10,18 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/backend/binding"
 	"kube-bind.io/kube-bind/backend/catalog"
 	"kube-bind.io/kube-bind/backend/grants"
 	"kube-bind.io/kube-bind/backend/loop"
-	"kube-bind.io/kube-bind/backend/source"
 )
 
-// Register adds the controller to the manager. Every export is looked at again after resync at the latest.
+// Register adds the controller to the fleet. Every export is looked at again after resync at the latest.
 //
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexports,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexports/status,verbs=get;patch;update
@@ -33,21 +30,20 @@ import (
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings;clusterroles;clusterrolebindings,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,verbs=get;list;watch;create;update;delete
-func Register(mgr mcmanager.Manager, resync time.Duration) error {
-	r := &reconciler{resync: resync, now: time.Now}
+func Register(fleet loop.Fleet, resync time.Duration) error {
+	r := &reconciler{fleet: fleet, resync: resync, now: time.Now}
 	c := loop.Controller[*kubebindv1alpha2.APIServiceExport]{
 		Name:      "export",
 		Reconcile: r.reconcile,
 		Gone:      gone,
 		Fail:      showError,
 		Ready:     loop.ReadyOf[*kubebindv1alpha2.APIServiceExport],
-		Watches: []loop.Watch{
+		Watches: append(fleet.SchemaWatches(usersOf), []loop.Watch{
 			{Object: &kubebindv1alpha2.APIServiceExport{}, Keys: sharersWith, Filter: onlyDeletions()},
 			{Object: &kubebindv1alpha2.BoundSchema{}, Keys: sharersOf, Filter: loop.IgnoreStatus()},
-			{Object: &apiextensionsv1.CustomResourceDefinition{}, Keys: usersOf},
 			{Object: &corev1.Namespace{}, Keys: inPlaceOf},
 			{Object: &kubebindv1alpha2.APIServiceNamespace{}, Keys: inSamePlace, Filter: loop.IgnoreStatus()},
-		},
+		}...),
 	}
 	for _, granted := range []client.Object{
 		&rbacv1.Role{}, &rbacv1.RoleBinding{}, &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{},
@@ -55,13 +51,14 @@ func Register(mgr mcmanager.Manager, resync time.Duration) error {
 	} {
 		c.Watches = append(c.Watches, loop.Watch{Object: granted, Keys: loop.Keyed(grants.ExportOf)})
 	}
-	return loop.Register(mgr, c)
+	return loop.Register(fleet, c)
 }
 
 // lookAgain is when to look again at an export whose contract namespace is going, or has not come to the cache yet.
 const lookAgain = time.Second
 
 type reconciler struct {
+	fleet  loop.Fleet
 	resync time.Duration
 	now    func() time.Time
 }
@@ -103,7 +100,7 @@ func gone(ctx context.Context, scope loop.Scope, key types.NamespacedName) error
 
 // keepSchemas makes the BoundSchemas what they should be, and returns those that are there.
 func (r *reconciler) keepSchemas(ctx context.Context, scope loop.Scope, export *kubebindv1alpha2.APIServiceExport) ([]kubebindv1alpha2.BoundSchema, *catalog.Refusal, error) {
-	sources, err := source.Find(ctx, scope, export.Spec.Resources)
+	sources, err := r.fleet.Schemas(ctx, scope, export.Spec.Resources)
 	if err != nil {
 		return nil, nil, err
 	}

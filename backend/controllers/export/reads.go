@@ -17,7 +17,6 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/backend/loop"
-	"kube-bind.io/kube-bind/backend/source"
 )
 
 // boundSchema returns a BoundSchema, or nil if there is none.
@@ -31,9 +30,9 @@ func boundSchema(ctx context.Context, scope loop.Scope, namespace, name string) 
 	return out, nil
 }
 
-// usersOf returns the exports of the resource of a CRD, of all consumers.
-func usersOf(ctx context.Context, scope loop.Scope, crd client.Object) ([]types.NamespacedName, error) {
-	return exports(ctx, scope, func(e *kubebindv1alpha2.APIServiceExport) bool { return source.Uses(e.Spec.Resources, crd) })
+// usersOf returns the exports that are about resources, of all consumers.
+func usersOf(ctx context.Context, scope loop.Scope, about func([]kubebindv1alpha2.ExportedResource) bool) ([]loop.Key, error) {
+	return exports(ctx, scope, func(e *kubebindv1alpha2.APIServiceExport) bool { return about(e.Spec.Resources) })
 }
 
 // sharersOf returns the exports of the consumer that has a BoundSchema which are for its resource.

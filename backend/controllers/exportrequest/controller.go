@@ -7,40 +7,34 @@ import (
 	"fmt"
 	"time"
 
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/backend/catalog"
 	"kube-bind.io/kube-bind/backend/loop"
-	"kube-bind.io/kube-bind/backend/source"
 )
 
-// Register adds the controller to the manager. Exports are made under these terms.
+// Register adds the controller to the fleet. Exports are made under these terms.
 //
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexportrequests,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexportrequests/status,verbs=get;patch;update
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexports;apiservicenamespaces,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexporttemplates;clusterbindings,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get;list;watch
-func Register(mgr mcmanager.Manager, terms catalog.Terms) error {
-	r := &reconciler{terms: terms, now: time.Now}
-	return loop.Register(mgr, loop.Controller[*kubebindv1alpha2.APIServiceExportRequest]{
+func Register(fleet loop.Fleet, terms catalog.Terms) error {
+	r := &reconciler{fleet: fleet, terms: terms, now: time.Now}
+	return loop.Register(fleet, loop.Controller[*kubebindv1alpha2.APIServiceExportRequest]{
 		Name:      "exportrequest",
 		Reconcile: r.reconcile,
 		Fail:      showError,
 		Ready:     loop.ReadyOf[*kubebindv1alpha2.APIServiceExportRequest],
-		Watches: []loop.Watch{
-			{Object: &kubebindv1alpha2.APIServiceExport{}, Keys: loop.SameName},
-			{Object: &apiextensionsv1.CustomResourceDefinition{}, Keys: usersOf},
-		},
+		Watches:   append(fleet.SchemaWatches(usersOf), loop.Watch{Object: &kubebindv1alpha2.APIServiceExport{}, Keys: loop.SameName}),
 	})
 }
 
 type reconciler struct {
+	fleet loop.Fleet
 	terms catalog.Terms
 	now   func() time.Time
 }
@@ -72,10 +66,10 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, request *k
 func (r *reconciler) read(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.APIServiceExportRequest) (facts, error) {
 	f := facts{request: request, terms: r.terms}
 	var err error
-	if f.granted, err = granted(ctx, scope.Live, request.Namespace); err != nil {
+	if f.granted, err = r.granted(ctx, scope, request.Namespace); err != nil {
 		return facts{}, err
 	}
-	if f.sources, err = source.Find(ctx, scope, request.Spec.Resources); err != nil {
+	if f.sources, err = r.fleet.Schemas(ctx, scope, request.Spec.Resources); err != nil {
 		return facts{}, err
 	}
 	export := &kubebindv1alpha2.APIServiceExport{}
@@ -87,10 +81,10 @@ func (r *reconciler) read(ctx context.Context, scope loop.Scope, request *kubebi
 	return f, nil
 }
 
-func granted(ctx context.Context, reader client.Reader, namespace string) ([]kubebindv1alpha2.APIServiceExportTemplate, error) {
+func (r *reconciler) granted(ctx context.Context, scope loop.Scope, namespace string) ([]kubebindv1alpha2.APIServiceExportTemplate, error) {
 	binding := &kubebindv1alpha2.ClusterBinding{}
 	key := client.ObjectKey{Namespace: namespace, Name: kubebindv1alpha2.ClusterBindingName}
-	if err := reader.Get(ctx, key, binding); apierrors.IsNotFound(err) {
+	if err := scope.Live.Get(ctx, key, binding); apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("reading the ClusterBinding: %w", err)
@@ -99,10 +93,14 @@ func granted(ctx context.Context, reader client.Reader, namespace string) ([]kub
 	if err != nil {
 		return nil, err
 	}
+	host, err := r.fleet.Host(ctx, scope)
+	if err != nil {
+		return nil, err
+	}
 	var out []kubebindv1alpha2.APIServiceExportTemplate
 	for _, name := range names {
 		var template kubebindv1alpha2.APIServiceExportTemplate
-		if err := reader.Get(ctx, client.ObjectKey{Name: name}, &template); err == nil {
+		if err := host.Live.Get(ctx, client.ObjectKey{Name: name}, &template); err == nil {
 			out = append(out, template)
 		} else if !apierrors.IsNotFound(err) {
 			return nil, fmt.Errorf("reading the template %s: %w", name, err)
@@ -146,16 +144,16 @@ func showError(request *kubebindv1alpha2.APIServiceExportRequest, reason, messag
 	kubebindv1alpha2.SetSummary(&request.Status.Conditions)
 }
 
-// usersOf returns the unfinished requests for the resource of a CRD.
-func usersOf(ctx context.Context, scope loop.Scope, crd client.Object) ([]types.NamespacedName, error) {
+// usersOf returns the unfinished requests that are about resources.
+func usersOf(ctx context.Context, scope loop.Scope, about func([]kubebindv1alpha2.ExportedResource) bool) ([]loop.Key, error) {
 	var requests kubebindv1alpha2.APIServiceExportRequestList
 	if err := scope.List(ctx, &requests); err != nil {
 		return nil, fmt.Errorf("listing export requests: %w", err)
 	}
-	var out []types.NamespacedName
+	var out []loop.Key
 	for i := range requests.Items {
 		r := &requests.Items[i]
-		if r.Status.Phase != kubebindv1alpha2.PhaseSucceeded && r.Status.Phase != kubebindv1alpha2.PhaseFailed && source.Uses(r.Spec.Resources, crd) {
+		if r.Status.Phase != kubebindv1alpha2.PhaseSucceeded && r.Status.Phase != kubebindv1alpha2.PhaseFailed && about(r.Spec.Resources) {
 			out = append(out, client.ObjectKeyFromObject(r))
 		}
 	}

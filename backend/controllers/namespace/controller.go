@@ -13,14 +13,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/backend/binding"
 	"kube-bind.io/kube-bind/backend/loop"
 )
 
-// Register adds the controller to the manager. isolation is for consumers without exports; prefix starts the names of
+// Register adds the controller to the fleet. isolation is for consumers without exports; prefix starts the names of
 // contract namespaces.
 //
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiservicenamespaces,verbs=get;list;watch
@@ -28,9 +27,9 @@ import (
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexports;boundschemas;clusterbindings,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,verbs=get;list;watch
-func Register(mgr mcmanager.Manager, isolation kubebindv1alpha2.Isolation, prefix string) error {
+func Register(fleet loop.Fleet, isolation kubebindv1alpha2.Isolation, prefix string) error {
 	r := &reconciler{isolation: isolation, prefix: prefix}
-	return loop.Register(mgr, loop.Controller[*kubebindv1alpha2.APIServiceNamespace]{
+	return loop.Register(fleet, loop.Controller[*kubebindv1alpha2.APIServiceNamespace]{
 		Name:      "namespace",
 		Reconcile: r.reconcile,
 		Gone:      remove,

@@ -7,36 +7,33 @@ import (
 	"fmt"
 	"time"
 
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/backend/catalog"
 	"kube-bind.io/kube-bind/backend/loop"
-	"kube-bind.io/kube-bind/backend/source"
 )
 
-// Register adds the controllers of templates and of collections to the manager.
+// Register adds the controllers of templates and of collections to the fleet.
 //
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexporttemplates;collections,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexporttemplates/status;collections/status,verbs=get;patch;update
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get;list;watch
-func Register(mgr mcmanager.Manager, terms catalog.Terms) error {
-	r := &reconciler{terms: terms}
-	err := loop.Register(mgr, loop.Controller[*kubebindv1alpha2.APIServiceExportTemplate]{
+func Register(fleet loop.Fleet, terms catalog.Terms) error {
+	r := &reconciler{fleet: fleet, terms: terms}
+	err := loop.Register(fleet, loop.Controller[*kubebindv1alpha2.APIServiceExportTemplate]{
 		Name:      "template",
 		Reconcile: r.reconcile,
 		Fail:      showError(kubebindv1alpha2.ConditionResourcesFound),
 		Ready:     loop.ReadyOf[*kubebindv1alpha2.APIServiceExportTemplate],
-		Watches:   []loop.Watch{{Object: &apiextensionsv1.CustomResourceDefinition{}, Keys: usersOf}},
+		Watches:   fleet.SchemaWatches(usersOf),
 	})
 	if err != nil {
 		return err
 	}
-	return loop.Register(mgr, loop.Controller[*kubebindv1alpha2.Collection]{
+	return loop.Register(fleet, loop.Controller[*kubebindv1alpha2.Collection]{
 		Name:      "collection",
 		Reconcile: reconcileCollection,
 		Fail: func(c *kubebindv1alpha2.Collection, reason, message string) {
@@ -47,10 +44,13 @@ func Register(mgr mcmanager.Manager, terms catalog.Terms) error {
 	})
 }
 
-type reconciler struct{ terms catalog.Terms }
+type reconciler struct {
+	fleet loop.Fleet
+	terms catalog.Terms
+}
 
 func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, template *kubebindv1alpha2.APIServiceExportTemplate) (time.Duration, error) {
-	sources, err := source.Find(ctx, scope, template.Spec.Resources)
+	sources, err := r.fleet.Schemas(ctx, scope, template.Spec.Resources)
 	if err != nil {
 		return 0, err
 	}
@@ -85,15 +85,15 @@ func show(obj kubebindv1alpha2.Conditioned, condition, reason, message string) {
 	obj.SetConditions(conditions)
 }
 
-// usersOf returns the templates that offer the resource of a CRD.
-func usersOf(ctx context.Context, scope loop.Scope, crd client.Object) ([]types.NamespacedName, error) {
+// usersOf returns the templates that are about resources.
+func usersOf(ctx context.Context, scope loop.Scope, about func([]kubebindv1alpha2.ExportedResource) bool) ([]loop.Key, error) {
 	var list kubebindv1alpha2.APIServiceExportTemplateList
 	if err := scope.List(ctx, &list); err != nil {
 		return nil, fmt.Errorf("listing templates: %w", err)
 	}
 	var out []types.NamespacedName
 	for i := range list.Items {
-		if source.Uses(list.Items[i].Spec.Resources, crd) {
+		if about(list.Items[i].Spec.Resources) {
 			out = append(out, client.ObjectKeyFromObject(&list.Items[i]))
 		}
 	}

@@ -111,7 +111,7 @@ type choice struct {
 
 // choose opens the provider's page, and waits for what is chosen there.
 func (b *bind) choose(ctx context.Context, client *backendclient.Client, s *server, identity string) (*choice, error) {
-	back, err := listen(ctx)
+	back, err := listen(ctx, done{Title: "Back to your terminal", Text: "It knows what you chose, and it goes on there. This window can be closed."})
 	if err != nil {
 		return nil, err
 	}

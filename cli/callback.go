@@ -5,26 +5,35 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
+	_ "embed"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
+	"html/template"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
-// callbackPage is what the browser shows when the program has what it waited for.
-const callbackPage = `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>kubectl bind</title></head>
-<body><main><h1>%s</h1><p>Go back to your terminal. This window can be closed.</p></main></body>
-</html>
-`
+//go:embed callback.html
+var callbackPage string
+
+// done are the words of the page that the browser ends at.
+type done struct {
+	Title, Text string
+	Failed      bool
+}
 
 // callback is a server on this machine that waits for a browser to come back.
 type callback struct {
+	// page is what the browser shows when the program has what it waited for.
+	page *template.Template
+	// done is what it says.
+	done done
 	// session is what the browser has to come back with.
 	session string
 	url     string
@@ -33,12 +42,16 @@ type callback struct {
 }
 
 // listen starts a callback. Its address has a part that no other page knows.
-func listen(ctx context.Context) (*callback, error) {
+func listen(ctx context.Context, words done) (*callback, error) {
+	page, err := template.New("callback").Parse(callbackPage)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the page for the browser: %w", err)
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("waiting for the browser: %w", err)
 	}
-	c := &callback{session: rand.Text(), got: make(chan url.Values, 1)}
+	c := &callback{page: page, done: words, session: rand.Text(), got: make(chan url.Values, 1)}
 	path := "/callback/" + rand.Text()
 	c.url = "http://" + listener.Addr().String() + path
 	mux := http.NewServeMux()
@@ -53,7 +66,7 @@ func listen(ctx context.Context) (*callback, error) {
 
 // arrive takes the first answer that is meant for this program.
 func (c *callback) arrive(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Security-Policy", "default-src 'none'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src '"+styleHash(callbackPage)+"'")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Cache-Control", "no-store")
 	query := r.URL.Query()
@@ -62,18 +75,26 @@ func (c *callback) arrive(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This is not what the program waits for.", http.StatusUnauthorized)
 		return
 	}
-	title := "Done"
+	words := c.done
 	if query.Get("error") != "" {
-		title = "That did not work"
+		words = done{Title: "That did not work", Text: "Your terminal says why.", Failed: true}
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if _, err := io.WriteString(w, fmt.Sprintf(callbackPage, title)); err != nil {
+	if err := c.page.Execute(w, words); err != nil {
 		return
 	}
 	select {
 	case c.got <- query:
 	default:
 	}
+}
+
+// styleHash is how a Content-Security-Policy names the style sheet in a page.
+func styleHash(page string) string {
+	_, rest, _ := strings.Cut(page, "<style>")
+	style, _, _ := strings.Cut(rest, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // wait returns what the browser came back with.

@@ -147,7 +147,7 @@ func (l *login) token(ctx context.Context, client *backendclient.Client, provide
 
 // browse opens a browser here, and waits for it to come back.
 func (l *login) browse(ctx context.Context, provider *kubebindv1alpha2.BindingProvider, parameters url.Values) (url.Values, error) {
-	back, err := listen(ctx)
+	back, err := listen(ctx, done{Title: "You are signed in", Text: "Go back to your terminal. This window can be closed."})
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func (s *Site) bindForPerson(v *visit) error {
 	}
 	made.Uploads = s.opts.Uploads
 	if v.r.PostForm.Get(asField) != asFile {
-		s.show(v, showing{name: "bundle", title: "Your binding is ready", main: made})
+		s.show(v, showing{name: "bundle", title: "Take it to your cluster", main: made})
 		return nil
 	}
 	h := v.w.Header()

@@ -177,7 +177,11 @@ func count(n int, what string) string {
 
 // command is a line that can be copied.
 type command struct {
-	ID, What, Text string
+	ID, What string
+	// Words are what it consists of.
+	Words []string
 }
 
-func newCommand(id, what, text string) command { return command{ID: id, What: what, Text: text} }
+func newCommand(id, what, text string) command {
+	return command{ID: id, What: what, Words: strings.Fields(text)}
+}

@@ -77,7 +77,7 @@ func element(t *testing.T, page, id string) string {
 	if !found || !ended {
 		t.Fatalf("there is no %s on the page:\n%s", id, page)
 	}
-	return html.UnescapeString(text)
+	return html.UnescapeString(regexp.MustCompile(`</?span[^>]*>`).ReplaceAllString(text, ""))
 }
 
 // kubectl runs a line that somebody types, in the consumer.

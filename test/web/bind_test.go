@@ -97,7 +97,7 @@ func TestBindByHand(t *testing.T) {
 	b.at("/templates/cowboys")
 	b.do("naming it", chromedp.SetValue(chromedp.CSS("#name"), "ranch"))
 	b.click(`button[formaction*="/bundle"]:not([name])`)
-	b.sees("Your binding is ready", "kubectl apply -f ranch.yaml", "kubectl wait apiservicebinding/ranch --for=create", "--for=condition=Ready")
+	b.sees("Take it to your cluster", "kubectl apply -f ranch.yaml", "kubectl wait apiservicebinding/ranch --for=create", "--for=condition=Ready")
 	b.seesNot("kube-bind.io/bindings", "kind: Secret")
 	b.fits()
 	b.picture("web-manifest")
@@ -120,6 +120,34 @@ func TestBindByHand(t *testing.T) {
 	b.fits()
 	b.picture("web-bindings")
 	b.inDark("web-bindings-dark")
+}
+
+// A provider that takes kubeconfigs does the rest. One that it refuses is told of.
+func TestBindByUpload(t *testing.T) {
+	b := newTab(t)
+	b.open("/")
+	b.signIn("alice")
+	b.open("/templates/certificates")
+	b.click(`button[formaction*="/bundle"]:not([name])`)
+	b.sees("Or let Orchard Cloud do it", "The file is not kept")
+	b.evaluate(`document.querySelector("#upload").scrollIntoView()`)
+	b.picture("web-upload")
+	bad := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(bad, []byte("users:\n- user: {exec: {command: sh}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.refused = true
+	b.do("choosing a file", chromedp.SetUploadFiles(chromedp.CSS("#kubeconfig"), []string{bad}))
+	b.click(`form[action*="/upload"] button`)
+	b.sees("This does not work", "The kubeconfig is refused")
+	b.fits()
+	b.refused = false
+	b.open("/templates/certificates")
+	b.click(`button[formaction*="/bundle"]:not([name])`)
+	b.do("choosing a file", chromedp.SetUploadFiles(chromedp.CSS("#kubeconfig"), []string{world.kubeconfig}))
+	b.click(`form[action*="/upload"] button`)
+	b.at("/bindings")
+	b.eventually(`[...document.querySelectorAll(".export")].filter((e) => e.ariaLabel === "certificates" && !e.querySelector(".conditions li:not(.good)") && e.querySelector(".conditions")).length`, "1")
 }
 
 // Published clients know no choice: they are given the kubeconfig.
@@ -190,7 +218,7 @@ func (b *tab) download(selector, name string) string {
 	return string(raw)
 }
 
-// applies applies a manifest to the consumer, by one kubectl apply.
+// applies takes a manifest to the consumer, by one kubectl apply.
 func applies(t *testing.T, manifest string) {
 	t.Helper()
 	bin, err := controlplane.BinDir()

@@ -24,6 +24,9 @@ func (b *tab) fits() {
 			}
 		}
 	}
+	for _, wrong := range unheard(b.listen()) {
+		b.t.Errorf("%s: %s", b.evaluate("location.pathname"), wrong)
+	}
 	if got := b.evaluate(`getComputedStyle(document.body).fontFamily.includes("system-ui")`); got != "true" {
 		b.t.Error("the style sheet is not there")
 	}

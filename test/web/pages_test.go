@@ -16,6 +16,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"kube-bind.io/kube-bind/backend/auth/issuer"
 )
 
 // Somebody comes, signs in, looks around, and goes.
@@ -25,7 +27,12 @@ func TestVisit(t *testing.T) {
 	b.sees("Services of Orchard Cloud", "Sign in")
 	b.fits()
 	b.picture("web-welcome")
-	b.signIn("alice")
+	b.click("main a.button")
+	b.sees("For development only", "Who can sign in")
+	b.fits()
+	b.picture("web-sign-in")
+	b.mistypes("alice")
+	b.fillIn("alice")
 	b.at("/")
 	b.sees("What Orchard Cloud offers you", "postgres", "PostgreSQL clusters", "Not available now", "alice")
 	b.fits()
@@ -36,6 +43,8 @@ func TestVisit(t *testing.T) {
 	b.sees("Cluster", "clusters.postgresql.cnpg.io", "superuserSecret", "named in spec.superuserSecret.name of your Cluster objects", "called company-ca, in the namespace platform", "postgres-shared")
 	b.fits()
 	b.picture("web-service")
+	b.inDark("web-service-dark")
+	b.onPhone("web-service-phone")
 	b.evaluate(`document.querySelector("#claims").scrollIntoView()`)
 	b.picture("web-claims")
 	b.click(".person button")
@@ -60,6 +69,7 @@ func TestSearch(t *testing.T) {
 	b.do("typing", chromedp.SendKeys(chromedp.CSS("#q"), " nowhere"))
 	b.sees("Nothing found")
 	b.fits()
+	b.picture("web-nothing-found")
 	b.click(".empty a.button")
 	b.sees("postgres")
 	b.click(`.chips a[href*="collection=networking"]`)
@@ -106,12 +116,15 @@ func TestProblems(t *testing.T) {
 	b.signIn("bob")
 	b.sees("No services for you yet")
 	b.fits()
+	b.picture("web-no-services")
 	b.click(`nav a[href="/bindings"]`)
 	b.sees("You have bound nothing yet")
 	b.fits()
+	b.picture("web-no-bindings")
 	b.open("/templates/cowboys")
 	b.sees("You may not do this", "verb bind on apiserviceexporttemplates")
 	b.fits()
+	b.picture("web-problem")
 	b.click("main a.button")
 	b.at("/")
 }
@@ -124,6 +137,7 @@ func TestTrouble(t *testing.T) {
 	b.click(`a[href="/templates/unicorns"]`)
 	b.sees("It cannot be bound now", "there is no CRD unicorns.example.org", "The provider has no schema of it")
 	b.fits()
+	b.picture("web-trouble")
 	if got := b.evaluate(`document.querySelectorAll(".bind form").length`); got != "0" {
 		t.Error("it can be bound")
 	}
@@ -177,6 +191,49 @@ func TestKeyboard(t *testing.T) {
 	}
 }
 
+// reach presses Tab until something has the focus.
+func (b *tab) reach(what string) {
+	b.t.Helper()
+	var stops []string
+	for range 60 {
+		b.press(kb.Tab)
+		if stops = append(stops, b.focus()); stops[len(stops)-1] == what {
+			return
+		}
+	}
+	b.t.Fatalf("Tab does not lead to %q: %q", what, stops)
+}
+
+// Somebody without a mouse searches, binds, opens the manifest, looks at their bindings, and goes.
+func TestKeyboardOnly(t *testing.T) {
+	b := newTab(t)
+	enter := func(what string) {
+		t.Helper()
+		b.reach(what)
+		b.arrive("pressing Enter", chromedp.KeyEvent(kb.Enter))
+	}
+	b.open("/")
+	enter("Sign in")
+	// The form has the focus already.
+	b.do("filling in the form", chromedp.KeyEvent(issuer.DefaultUsers()[0].Name), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(issuer.DefaultUsers()[0].Password))
+	b.arrive("pressing Enter", chromedp.KeyEvent(kb.Enter))
+	b.reach("q")
+	b.do("typing", chromedp.KeyEvent("TLS"), chromedp.WaitNotPresent(chromedp.CSS(`a[href^="/templates/postgres"]`)))
+	enter("certificates")
+	b.at("/templates/certificates")
+	b.reach("name")
+	b.arrive("pressing Enter", chromedp.KeyEvent(kb.Enter))
+	b.sees("Take it to your cluster")
+	b.reach("Show it")
+	b.press(kb.Enter)
+	b.sees("kind: Deployment")
+	enter("My bindings")
+	b.at("/bindings")
+	b.sees("certificates.cert-manager.io")
+	enter("Sign out")
+	b.sees("Sign in")
+}
+
 // Without scripts everything but what is live is there.
 func TestWithoutScripts(t *testing.T) {
 	b := newTab(t)
@@ -193,7 +250,7 @@ func TestWithoutScripts(t *testing.T) {
 	b.seesNot("postgres")
 	b.click(`a[href="/templates/certificates"]`)
 	b.click(`button[formaction*="/bundle"]:not([name])`)
-	b.sees("Your binding is ready")
+	b.sees("Take it to your cluster")
 	b.fits()
 	if got := b.evaluate(`[...document.querySelectorAll("[data-copy]")].filter((e) => e.checkVisibility()).length`); got != "0" {
 		t.Errorf("%s buttons do nothing", got)

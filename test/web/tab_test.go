@@ -157,6 +157,21 @@ func (b *tab) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// allow lets the tab go to where the program waits that made an address.
+func (b *tab) allow(t *testing.T, address string) {
+	t.Helper()
+	at, err := url.Parse(address)
+	if err == nil {
+		at, err = url.Parse(at.Query().Get("redirect_url"))
+	}
+	if err != nil || at.Host == "" {
+		t.Fatalf("%s leads back to nowhere: %v", address, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.elsewhere = append(b.elsewhere, at.Scheme+"://"+at.Host)
+}
+
 // open goes to an address of ours.
 func (b *tab) open(path string) {
 	b.t.Helper()
@@ -259,6 +274,17 @@ func (b *tab) fillIn(name string) {
 		}
 	}
 	b.click("main button")
+}
+
+// mistypes gives the issuer's form a wrong password.
+func (b *tab) mistypes(name string) {
+	b.t.Helper()
+	b.refused = true
+	b.do("filling in the form", chromedp.SetValue(chromedp.CSS("#name"), name), chromedp.SetValue(chromedp.CSS("#password"), "wrong"))
+	b.click("main button")
+	b.eventually(`document.querySelector("#problem").checkVisibility()`, "true")
+	b.fits()
+	b.refused = false
 }
 
 // press presses a key.

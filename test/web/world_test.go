@@ -158,6 +158,7 @@ func newBackend(plane *controlplane.ControlPlane, address string) (*backend.Back
 	opts.FrontDoor.ListenAddress = address
 	opts.FrontDoor.OIDCType = backend.OIDCEmbedded
 	opts.FrontDoor.CallbackURL = "http://" + address + auth.CallbackPath
+	opts.FrontDoor.ApplyBinding = true
 	// Bob may bind what RBAC gives him, which is nothing.
 	opts.FrontDoor.AllowedUsers = []string{"alice"}
 	return backend.New(opts)

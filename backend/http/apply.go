@@ -88,6 +88,10 @@ func (d *Door) bindThere(ctx context.Context, v visit, request *applyRequest) er
 	if err != nil {
 		return err
 	}
+	// What follows waits for what passes. Whose cluster does not answer at all is told so at once.
+	if _, err := consumer.RESTMapper().RESTMapping(corev1.SchemeGroupVersion.WithKind("Namespace").GroupKind()); err != nil {
+		return consumerError(err)
+	}
 	options := konnector.Options{Version: d.opts.Version, HostAliases: aliases}
 	if err := applyTo(ctx, consumer, contract, request.BindingName, options); err != nil {
 		return consumerError(err)

@@ -13,21 +13,20 @@ import (
 	"kube-bind.io/kube-bind/backend/reply"
 )
 
+// issuerPath is what the embedded issuer's paths begin with.
+const issuerPath = "/oidc/"
+
 // Handler returns all routes.
 func (d *Door) Handler() http.Handler {
 	mux := http.NewServeMux()
-	routes := d.routes()
-	for path, page := range d.site.Routes() {
-		routes[path] = methods(page)
-	}
-	for path, methods := range routes {
+	for path, methods := range d.routes() {
 		for method, handler := range methods {
 			mux.Handle(method+" "+path, handler)
 		}
 		mux.Handle(path, d.wrongMethod(slices.Sorted(maps.Keys(methods))))
 	}
 	if d.opts.Issuer != nil {
-		mux.Handle("/oidc/", d.opts.Issuer)
+		mux.Handle(issuerPath, d.opts.Issuer)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		d.fail(w, r, notFound("There is nothing at %s.", r.URL.Path))
@@ -38,7 +37,16 @@ func (d *Door) Handler() http.Handler {
 // methods are the handlers of a path. GET serves HEAD as well.
 type methods map[string]http.Handler
 
+// routes are all that is served, by path, but for the embedded issuer.
 func (d *Door) routes() map[string]methods {
+	routes := d.api()
+	for path, page := range d.site.Routes() {
+		routes[path] = methods(page)
+	}
+	return routes
+}
+
+func (d *Door) api() map[string]methods {
 	f := func(h http.HandlerFunc) http.Handler { return h }
 	return map[string]methods{
 		"/healthz":                 {http.MethodGet: f(func(w http.ResponseWriter, r *http.Request) { reply.Text(w, r, "ok") })},

@@ -59,6 +59,7 @@
 //	docs/reference           the reference pages, and tests that they say what the code says
 //	hack/demo                what `make demo` shows
 //	test/story               what people do, from the first sign-in on, with the shipped programs
+//	test/docs                runs what the documentation tells people to type
 //	test/browser             a browser without JavaScript, to sign in with
 //	test/pair                a provider and a consumer, with the shipped programs
 //	test/idp                 an OpenID provider that is not ours, with users of several groups

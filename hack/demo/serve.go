@@ -28,13 +28,21 @@ const (
 	serverFile         = "server"
 )
 
-// serve runs the clusters until it is told to stop, or its parent ends without having said that they be kept.
+// serve runs the clusters until it is told to stop, or its parent ends without having said that they be kept. Who is told to stop
+// leaves no files.
 func serve(ctx context.Context, dir string) (err error) {
 	p, err := pair.Start(ctx, pair.Options{LogDir: filepath.Join(dir, "logs"), FrontDoor: true})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Stop()) }()
+	told := false
+	defer func() {
+		err = errors.Join(err, p.Stop())
+		if told {
+			// Nobody else is left to do that.
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
 	for file, content := range map[string][]byte{
 		providerKubeconfig: p.Provider.Kubeconfig(),
 		consumerKubeconfig: p.Consumer.Kubeconfig(),
@@ -59,6 +67,7 @@ func serve(ctx context.Context, dir string) (err error) {
 	}()
 	select {
 	case <-ctx.Done():
+		told = true
 		return nil
 	case <-abandoned:
 		return nil

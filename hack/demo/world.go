@@ -111,8 +111,8 @@ func (w *world) leave() error {
 
 Logs are in %s. To end it:
 
-  kill $(cat %s) && rm -r %s`,
-		w.bin, w.file(providerKubeconfig), w.file(consumerKubeconfig), w.file(serverFile), w.file("logs"), w.file(pidFile), w.dir)
+  kill $(cat %s)`,
+		w.bin, w.file(providerKubeconfig), w.file(consumerKubeconfig), w.file(serverFile), w.file("logs"), w.file(pidFile))
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,16 +13,6 @@ import (
 	"testing"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-	"k8s.io/utils/ptr"
-
-	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
-	"kube-bind.io/kube-bind/deploy/konnector"
-	"kube-bind.io/kube-bind/test/expect"
 	"kube-bind.io/kube-bind/test/pair"
 )
 
@@ -143,50 +132,10 @@ func says(t *testing.T, got string, parts ...string) {
 	}
 }
 
-// konnectorPod starts the konnector as its Pods would run it: as their ServiceAccount, once they are there.
+// konnectorPod starts the konnector as its Pods would run it.
 func (w *world) konnectorPod(t *testing.T) {
 	t.Helper()
-	pods := &corev1.PodList{}
-	expect.Eventually(t, "two Pods of the konnector should run", func(ctx context.Context) error {
-		if err := w.Consumer.Client.List(ctx, pods); err != nil {
-			return err
-		}
-		running := 0
-		for i := range pods.Items {
-			if pods.Items[i].Status.Phase == corev1.PodRunning && pods.Items[i].Spec.ServiceAccountName == konnector.Name {
-				running++
-			}
-		}
-		if running != konnector.Replicas {
-			return fmt.Errorf("there are %d", running)
-		}
-		return nil
-	})
-	file := filepath.Join(w.home, "konnector.kubeconfig")
-	if err := os.WriteFile(file, w.accountKubeconfig(t), 0o600); err != nil {
+	if err := w.PlayKonnectorPods(t.Context(), filepath.Join(w.home, "konnector.kubeconfig")); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.StartKonnector("--kubeconfig", file, "--lease-namespace", kubebindv1alpha2.ConsumerNamespace); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// accountKubeconfig has the rights of the konnector's ServiceAccount, and no more.
-func (w *world) accountKubeconfig(t *testing.T) []byte {
-	t.Helper()
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: kubebindv1alpha2.ConsumerNamespace, Name: konnector.Name}}
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](3600)}}
-	if err := w.Consumer.Client.SubResource("token").Create(t.Context(), account, request); err != nil {
-		t.Fatal(err)
-	}
-	cfg, out := w.Consumer.Config(), clientcmdapi.NewConfig()
-	out.Clusters["c"] = &clientcmdapi.Cluster{Server: cfg.Host, CertificateAuthorityData: cfg.CAData}
-	out.AuthInfos["u"] = &clientcmdapi.AuthInfo{Token: request.Status.Token}
-	out.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
-	out.CurrentContext = "c"
-	raw, err := clientcmd.Write(*out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }

@@ -81,7 +81,7 @@ tools: bin/etcd bin/kube-apiserver bin/kube-controller-manager bin/kubectl ## Bu
 tools-test: tools bin/kube-scheduler bin/kwok bin/dex ## Build what only tests need besides: kube-scheduler, kwok and Dex.
 
 .PHONY: system-packages
-system-packages: ## Install what tests need of the system, with Debian's packages: chromium, redis-server and a C compiler.
+system-packages: ## Install what tests need of the system, with Debian's packages: chromium, redis-server, curl and a C compiler.
 	@hack/system-packages.sh
 
 .PHONY: tools-kcp

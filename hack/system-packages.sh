@@ -15,6 +15,7 @@ missing=()
 has() { command -v "$1" >/dev/null; }
 has chromium || missing+=(chromium)         # a browser with JavaScript
 has redis-server || missing+=(redis-server) # what replicas of the backend share
+has curl || missing+=(curl)                 # what the documentation asks servers with
 has gcc || missing+=(gcc libc6-dev)         # to build bin/dex
 [ "${#missing[@]}" -gt 0 ] || exit 0
 

@@ -120,6 +120,7 @@ func TestBindByHand(t *testing.T) {
 	b.fits()
 	b.picture("web-bindings")
 	b.inDark("web-bindings-dark")
+	b.onPhone("web-bindings-phone")
 }
 
 // A provider that takes kubeconfigs does the rest. One that it refuses is told of.

@@ -31,9 +31,9 @@ demo: tools build ## Bind an API between two control planes and sync an object b
 	@bin/demo $(if $(KEEP),--keep)
 
 .PHONY: build
-build: ## Build kube-bind-backend, konnector and kubectl-bind into bin/.
+build: ## Build kube-bind-backend, konnector, kubectl-bind and kcp-init into bin/.
 	@mkdir -p bin
-	go build -o bin/ ./cmd/...
+	go build -o bin/ ./cmd/... ./contrib/kcp/cmd/...
 
 ##@ Tests
 
@@ -78,7 +78,7 @@ lint: $(GOLANGCI_LINT) ## Run go vet and golangci-lint on every module with code
 tools: bin/etcd bin/kube-apiserver bin/kube-controller-manager bin/kubectl ## Build etcd, kube-apiserver, kube-controller-manager and kubectl.
 
 .PHONY: tools-test
-tools-test: tools bin/kube-scheduler bin/kwok bin/dex ## Build what only tests need besides: kube-scheduler, kwok and Dex.
+tools-test: tools bin/kube-scheduler bin/kwok bin/dex bin/kcp ## Build what only tests need besides: kube-scheduler, kwok, Dex and kcp.
 
 .PHONY: system-packages
 system-packages: ## Install what tests need of the system, with Debian's packages: chromium, redis-server, curl and a C compiler.

@@ -21,6 +21,7 @@
 //	providers                what the backend stands on: logical clusters, and places for consumers in them
 //	providers/credential     the kubeconfig that a consumer gets, and its renewal
 //	providers/kube           one plain cluster; a consumer's place is a namespace
+//	providers/kcp            the workspaces of a kcp; a consumer's place is a workspace or a namespace
 //	providers/providertest   what every provider must do, as a test suite
 //
 //	backend                  the provider's side: New and Run put together what is below
@@ -57,6 +58,7 @@
 //	controlplane             control planes and other programs as processes of this machine, for tests and the demo
 //	cmd/...                  the programs: flags become Options, then Run
 //	docs/reference           the reference pages, and tests that they say what the code says
+//	contrib/kcp/...          kcp-init, which prepares a kcp for kube-bind
 //	hack/demo                what `make demo` shows
 //	test/story               what people do, from the first sign-in on, with the shipped programs
 //	test/docs                runs what the documentation tells people to type

@@ -28,6 +28,7 @@ import (
 	"kube-bind.io/kube-bind/deploy/crds"
 	"kube-bind.io/kube-bind/providers"
 	"kube-bind.io/kube-bind/providers/credential"
+	"kube-bind.io/kube-bind/providers/kcp"
 	"kube-bind.io/kube-bind/providers/kube"
 )
 
@@ -75,8 +76,10 @@ func (b *Backend) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := warm(ctx, b.manager.GetLocalManager().GetCache()); err != nil {
-		return err
+	if b.opts.Provider == ProviderKubernetes {
+		if err := warm(ctx, b.manager.GetLocalManager().GetCache()); err != nil {
+			return err
+		}
 	}
 	if err := b.manager.Start(ctx); err != nil {
 		return fmt.Errorf("running the controllers: %w", err)
@@ -105,6 +108,7 @@ func NewScheme() (*runtime.Scheme, error) {
 		clientgoscheme.AddToScheme(scheme),
 		apiextensionsv1.AddToScheme(scheme),
 		kubebindv1alpha2.AddToScheme(scheme),
+		kcp.AddToScheme(scheme),
 	)
 }
 
@@ -138,14 +142,18 @@ func newProvider(local ctrl.Manager, opts Options) (providers.Provider, error) {
 	if opts.StaticConsumerTokens {
 		lifetime = 0
 	}
-	return kube.New(local, kube.Options{
+	places := kube.Options{
 		TokenLifetime:   lifetime,
 		NamespacePrefix: opts.NamespacePrefix,
 		PrettyName:      opts.PrettyName,
 		External: credential.External{
 			Address: opts.ExternalAddress, CA: opts.externalCA, ServerName: opts.ExternalServerName,
 		},
-	})
+	}
+	if opts.Provider == ProviderKCP {
+		return newKCPProvider(local, places, opts)
+	}
+	return kube.New(local, places)
 }
 
 func register(fleet loop.Fleet, opts Options) error {

@@ -46,10 +46,9 @@ func exists(key string) labels.Requirement {
 	return *requirement
 }
 
-// warm has the cache of a plain cluster read everything that the controllers watch while it waits for the lease. Engaging
-// a cluster waits for one kind after the other, which without this takes seconds.
-func warm(ctx context.Context, c cache.Cache) error {
-	for _, obj := range []client.Object{
+// watched are the kinds that controllers watch in every logical cluster, besides those that schemas come from.
+func watched() []client.Object {
+	return []client.Object{
 		&kubebindv1alpha2.APIServiceExport{},
 		&kubebindv1alpha2.APIServiceExportRequest{},
 		&kubebindv1alpha2.APIServiceExportTemplate{},
@@ -67,8 +66,13 @@ func warm(ctx context.Context, c cache.Cache) error {
 		&rbacv1.ClusterRoleBinding{},
 		&admissionregistrationv1.ValidatingAdmissionPolicy{},
 		&admissionregistrationv1.ValidatingAdmissionPolicyBinding{},
-		&apiextensionsv1.CustomResourceDefinition{},
-	} {
+	}
+}
+
+// warm has the cache of a plain cluster read everything that the controllers watch while it waits for the lease. Engaging
+// a cluster waits for one kind after the other, which without this takes seconds.
+func warm(ctx context.Context, c cache.Cache) error {
+	for _, obj := range append(watched(), &apiextensionsv1.CustomResourceDefinition{}) {
 		if _, err := c.GetInformer(ctx, obj, cache.BlockUntilSynced(false)); err != nil {
 			return fmt.Errorf("watching %T: %w", obj, err)
 		}

@@ -21,10 +21,15 @@ import (
 const (
 	// ProviderKubernetes is the provider that is one plain cluster.
 	ProviderKubernetes = "kubernetes"
+	// ProviderKCP is the provider that is a kcp: each workspace that binds its APIExport kube-bind.io.
+	ProviderKCP = "kcp"
 	// SchemaSourceCRD takes schemas from labelled CRDs.
 	SchemaSourceCRD = "CustomResourceDefinition.v1.apiextensions.k8s.io"
-	// schemaSourceCRDAlias is another way to write SchemaSourceCRD.
+	// SchemaSourceKCP takes schemas from APIResourceSchemas of kcp.
+	SchemaSourceKCP = "APIResourceSchema.v1alpha1.apis.kcp.io"
+	// schemaSourceCRDAlias and schemaSourceKCPAlias are other ways to write them.
 	schemaSourceCRDAlias = "customresourcedefinitions"
+	schemaSourceKCPAlias = "apiresourceschemas"
 )
 
 // Options say how a backend runs. Start from NewOptions.
@@ -68,7 +73,10 @@ type Options struct {
 	Version string
 	// Provider is the kind of control plane. Default: ProviderKubernetes.
 	Provider string
-	// SchemaSource is where exported schemas come from. Default: SchemaSourceCRD.
+	// KCP says how a kcp is served. Of no use to other providers.
+	KCP KCP
+	// SchemaSource is where exported schemas come from. With kcp it may also be SchemaSourceKCP, and does not matter: a
+	// workspace offers what it has. Default: SchemaSourceCRD.
 	SchemaSource string
 	// SchemaSyncInterval is how often exports are compared with their source even if no event came. At least 10s.
 	// Default: 5m.
@@ -109,6 +117,7 @@ func NewOptions() Options {
 		FrontDoor:             newFrontDoor(),
 		Version:               "v0.0.0",
 		Provider:              ProviderKubernetes,
+		KCP:                   newKCP(),
 		SchemaSource:          SchemaSourceCRD,
 		SchemaSyncInterval:    5 * time.Minute,
 		InstallCRDs:           true,
@@ -140,7 +149,9 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.StaticConsumerTokens, "static-consumer-tokens", o.StaticConsumerTokens, "Give consumers tokens without expiry, instead.")
 	fs.BoolVar(&o.FrontendDisabled, "frontend-disabled", o.FrontendDisabled, "Run without HTTP API and sign-in; consumers bind with BindableResourcesRequests.")
 	o.FrontDoor.addFlags(fs)
-	fs.StringVar(&o.Provider, "multicluster-runtime-provider", o.Provider, "Kind of control plane: "+list(kinds())+".")
+	fs.StringVar(&o.Provider, "provider", o.Provider, "Kind of control plane: "+list(kinds())+".")
+	fs.StringVar(&o.Provider, "multicluster-runtime-provider", o.Provider, "Another name of --provider.")
+	o.KCP.addFlags(fs)
 	fs.StringVar(&o.SchemaSource, "schema-source", o.SchemaSource, "Where exported schemas come from: "+list(schemaSources())+".")
 	fs.DurationVar(&o.SchemaSyncInterval, "schema-sync-interval", o.SchemaSyncInterval, "How often exports are compared with their source even if no event came; at least 10s.")
 	fs.DurationVar(&o.ConsumerTimeout, "consumer-timeout", o.ConsumerTimeout, "After how long without a heartbeat a consumer is marked unhealthy. 0: twice the interval of its heartbeats.")
@@ -165,9 +176,13 @@ func (o *Options) Complete() error {
 	if o.Provider == "" {
 		o.Provider = ProviderKubernetes
 	}
-	if o.SchemaSource = canonical(o.SchemaSource, schemaSources()); o.SchemaSource == schemaSourceCRDAlias {
+	switch o.SchemaSource = canonical(o.SchemaSource, schemaSources()); o.SchemaSource {
+	case schemaSourceCRDAlias:
 		o.SchemaSource = SchemaSourceCRD
+	case schemaSourceKCPAlias:
+		o.SchemaSource = SchemaSourceKCP
 	}
+	o.completeKCP()
 	if o.LeaseNamespace == "" {
 		o.LeaseNamespace = "default"
 		if raw, err := os.ReadFile(namespaceFile); err == nil {
@@ -217,9 +232,11 @@ func isolations() []kubebindv1alpha2.Isolation {
 	return []kubebindv1alpha2.Isolation{kubebindv1alpha2.IsolationPrefixed, kubebindv1alpha2.IsolationNamespaced, kubebindv1alpha2.IsolationNone}
 }
 
-func kinds() []string { return []string{ProviderKubernetes} }
+func kinds() []string { return []string{ProviderKubernetes, ProviderKCP} }
 
-func schemaSources() []string { return []string{SchemaSourceCRD, schemaSourceCRDAlias} }
+func schemaSources() []string {
+	return []string{SchemaSourceCRD, schemaSourceCRDAlias, SchemaSourceKCP, schemaSourceKCPAlias}
+}
 
 // canonical returns the one of the good values that differs from value only by case, or else value.
 func canonical[S ~string](value S, good []S) S {

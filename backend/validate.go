@@ -36,7 +36,8 @@ func (o *Options) Validate() error {
 	return errors.Join(
 		oneOf("consumer-scope", o.ConsumerScope, scopes()),
 		oneOf("isolation", o.Isolation, isolations()),
-		oneOf("multicluster-runtime-provider", o.Provider, kinds()),
+		oneOf("provider", o.Provider, kinds()),
+		o.validKCP(),
 		oneOf("schema-source", o.SchemaSource, schemaSources()),
 		validPrefix(o.NamespacePrefix),
 		notEmpty("pretty-name", o.PrettyName),

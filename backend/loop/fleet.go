@@ -4,6 +4,7 @@ package loop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -41,7 +42,17 @@ func (f Fleet) Host(ctx context.Context, scope Scope) (Scope, error) {
 	if name == scope.Cluster {
 		return scope, nil
 	}
-	return f.Scope(ctx, name)
+	host, err := f.Scope(ctx, name)
+	if errors.Is(err, multicluster.ErrClusterNotFound) {
+		return Scope{}, hostGone()
+	}
+	return host, err
+}
+
+// hostGone is what a place that is a logical cluster of its own is told when its host is served no more.
+func hostGone() error {
+	return Block(kubebindv1alpha2.ReasonProviderGone,
+		"the provider's workspace does not take part in kube-bind any more: nothing new can be bound, and what is bound is not looked after")
 }
 
 // Guests returns the scopes of the logical clusters in which places of a host's consumers may lie.
@@ -64,6 +75,9 @@ func (f Fleet) Schemas(ctx context.Context, scope Scope, resources []kubebindv1a
 		return nil, fmt.Errorf("finding the host of the logical cluster %q: %w", scope.Cluster, err)
 	}
 	found, err := f.Provider.Schemas(ctx, host, GroupResources(resources))
+	if host != scope.Cluster && errors.Is(err, multicluster.ErrClusterNotFound) {
+		return nil, hostGone()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the schemas: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -57,6 +58,13 @@ func NewEndpoint(cfg *rest.Config, external External) (Endpoint, error) {
 		out.ca = ca
 	}
 	return out, nil
+}
+
+// ForCluster returns the endpoint of a logical cluster, or a workspace's path, of the same kcp: <server>/clusters/<name>.
+func (e Endpoint) ForCluster(name string) Endpoint {
+	server, _, _ := strings.Cut(e.server, "/clusters/")
+	e.server = strings.TrimSuffix(server, "/") + "/clusters/" + name
+	return e
 }
 
 func ownCA(cfg *rest.Config) ([]byte, error) {

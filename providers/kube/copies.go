@@ -28,6 +28,9 @@ const copiesPage = 500
 // cluster-scoped ones, and those in namespaces that were the provider's before; claimed objects too. Only the marks count.
 // What the provider's finalizers hold is left.
 func (p *Places) removeCopies(ctx context.Context, namespace string, left *rest) error {
+	if p.exclusive {
+		return nil
+	}
 	kinds, err := p.copiedKinds(ctx, namespace)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
@@ -49,6 +50,11 @@ type Site struct {
 	Direct Direct
 	// Endpoint is how consumers reach the logical cluster.
 	Endpoint credential.Endpoint
+	// Exclusive says that the logical cluster is one consumer's alone: what lies in it need not be looked for, copy by copy,
+	// when the consumer is removed.
+	Exclusive bool
+	// Last is called when a consumer is removed, once nothing else is left but the ClusterBinding. May be nil.
+	Last func(ctx context.Context) error
 }
 
 // Direct is a client without a cache.
@@ -60,12 +66,14 @@ type Direct interface {
 
 // Places are the places of consumers in a logical cluster, a namespace each.
 type Places struct {
-	cluster  multicluster.ClusterName
-	client   client.Client
-	live     client.Reader
-	direct   Direct
-	endpoint credential.Endpoint
-	opts     Options
+	cluster   multicluster.ClusterName
+	client    client.Client
+	live      client.Reader
+	direct    Direct
+	endpoint  credential.Endpoint
+	exclusive bool
+	last      func(ctx context.Context) error
+	opts      Options
 }
 
 // NewPlaces returns the places in a logical cluster.
@@ -76,8 +84,12 @@ func NewPlaces(site Site, opts Options) *Places {
 	if site.Direct == nil {
 		site.Direct = direct{Reader: site.Live, Writer: site.Client, SubResourceClientConstructor: site.Client}
 	}
+	if site.Last == nil {
+		site.Last = func(context.Context) error { return nil }
+	}
 	return &Places{
-		cluster: site.Cluster, client: site.Client, live: site.Live, direct: site.Direct, endpoint: site.Endpoint, opts: opts,
+		cluster: site.Cluster, client: site.Client, live: site.Live, direct: site.Direct, endpoint: site.Endpoint,
+		exclusive: site.Exclusive, last: site.Last, opts: opts,
 	}
 }
 
@@ -146,7 +158,7 @@ func (p *Places) ensureNamespace(ctx context.Context, consumer providers.Consume
 		kubebindv1alpha2.AuthorAnnotation:    consumer.Author,
 	}
 	return ensure(ctx, p, want, func(have *corev1.Namespace) (bool, error) {
-		if err := belongs(have, consumer); err != nil {
+		if err := Belongs("Namespace", have, consumer); err != nil {
 			return false, err
 		}
 		if !have.DeletionTimestamp.IsZero() {
@@ -156,31 +168,32 @@ func (p *Places) ensureNamespace(ctx context.Context, consumer providers.Consume
 	})
 }
 
-// ownerOf reads what a contract namespace says about its consumer.
-func ownerOf(ns *corev1.Namespace) providers.Consumer {
-	identity := ns.Annotations[kubebindv1alpha2.IdentityAnnotation]
+// ownerOf reads what a contract namespace, or a consumer's workspace, says about its consumer.
+func ownerOf(place metav1.Object) providers.Consumer {
+	annotations := place.GetAnnotations()
+	identity := annotations[kubebindv1alpha2.IdentityAnnotation]
 	if identity == "" {
-		identity = ns.Annotations[kubebindv1alpha2.LegacyIdentityAnnotation]
+		identity = annotations[kubebindv1alpha2.LegacyIdentityAnnotation]
 	}
 	return providers.Consumer{
 		Identity:  identity,
-		Requester: ns.Annotations[kubebindv1alpha2.RequesterAnnotation],
-		Author:    ns.Annotations[kubebindv1alpha2.AuthorAnnotation],
+		Requester: annotations[kubebindv1alpha2.RequesterAnnotation],
+		Author:    annotations[kubebindv1alpha2.AuthorAnnotation],
 	}
 }
 
-// belongs tells whether the namespace is this consumer's place. One without a requester was made by an older backend:
+// Belongs tells whether an object of a kind is this consumer's place. One without a requester was made by an older backend:
 // nobody can prove that it is theirs, so an administrator has to say whose it is.
-func belongs(ns *corev1.Namespace, consumer providers.Consumer) error {
-	owner := ownerOf(ns)
+func Belongs(kind string, place metav1.Object, consumer providers.Consumer) error {
+	owner, object := ownerOf(place), kind+" "+place.GetName()
 	switch {
 	case owner.Identity == "":
-		return &providers.ForeignError{Object: "Namespace " + ns.Name, Message: "it names no identity; choose another namespace prefix, or remove it"}
+		return &providers.ForeignError{Object: object, Message: "it names no identity; choose another namespace prefix, or remove it"}
 	case owner.Identity != consumer.Identity:
-		return &providers.ForeignError{Object: "Namespace " + ns.Name, Message: "it is the place of another identity"}
+		return &providers.ForeignError{Object: object, Message: "it is the place of another identity"}
 	case owner.Requester == "":
 		return &providers.ForeignError{
-			Object:  "Namespace " + ns.Name,
+			Object:  object,
 			Message: "it names no requester; an administrator may set its annotation " + kubebindv1alpha2.RequesterAnnotation,
 		}
 	case owner.Requester != consumer.Requester:

@@ -55,6 +55,9 @@ func (p *Places) Remove(ctx context.Context, namespace string) error {
 // deletes it: what the konnector wrote while its rights were taken away is seen by the next one.
 func (p *Places) removeContract(ctx context.Context, ns *corev1.Namespace, left *rest) error {
 	if !ns.DeletionTimestamp.IsZero() && left.count == 0 {
+		if err := p.last(ctx); err != nil {
+			return err
+		}
 		if err := p.letPlaceGo(ctx, ns.Name); err != nil {
 			return err
 		}

@@ -68,6 +68,9 @@ const (
 	ReasonIdentityTaken = "IdentityTaken"
 	// ReasonIdentityMissing means that a request for a place names no consumer identity.
 	ReasonIdentityMissing = "IdentityMissing"
+	// ReasonProviderGone means that the workspace of the provider, on kcp, does not bind kube-bind's API any more: what was
+	// bound of it stays, and nobody looks after it.
+	ReasonProviderGone = "ProviderGone"
 	// ReasonSchemaNotFound means that the provider has no CRD of the resource, or does not offer it with the label
 	// kube-bind.io/exported=true.
 	ReasonSchemaNotFound = "SchemaNotFound"

@@ -4,6 +4,7 @@ package export
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"kube-bind.io/kube-bind/backend/catalog"
 	"kube-bind.io/kube-bind/backend/grants"
 	"kube-bind.io/kube-bind/backend/loop"
+	"kube-bind.io/kube-bind/providers"
 )
 
 // Register adds the controller to the fleet. Every export is looked at again after resync at the latest.
@@ -75,6 +77,9 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, export *ku
 	if err != nil {
 		return 0, err
 	}
+	if again, err := r.serve(ctx, scope, export); err != nil || again > 0 {
+		return again, err
+	}
 	fenceIn, err := r.keepGrants(ctx, scope, export, schemas)
 	if err != nil {
 		return 0, err
@@ -87,6 +92,24 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, export *ku
 		return fenceIn, nil
 	}
 	return r.resync, nil
+}
+
+// serve has the API of the exported resources served where the consumer's objects lie, and returns when to look again if it is
+// not yet.
+func (r *reconciler) serve(ctx context.Context, scope loop.Scope, export *kubebindv1alpha2.APIServiceExport) (time.Duration, error) {
+	err := r.fleet.Provider.Serve(ctx, scope.Cluster, loop.GroupResources(export.Spec.Resources))
+	if notReady, ok := errors.AsType[*providers.NotReadyError](err); ok {
+		report(export, kubebindv1alpha2.FalseCondition(
+			kubebindv1alpha2.ConditionProviderInSync, kubebindv1alpha2.ReasonPending, kubebindv1alpha2.SeverityInfo, notReady.Message))
+		return notReady.RetryAfter, nil
+	}
+	if foreign, ok := errors.AsType[*providers.ForeignError](err); ok {
+		return 0, loop.Block(kubebindv1alpha2.ReasonError, "%s", foreign)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("having the API served: %w", err)
+	}
+	return 0, nil
 }
 
 // gone takes the rights of an export away that is no more. That it is no more is asked of the server.

@@ -29,7 +29,7 @@ func claimsOf(spec *kubebindv1alpha2.APIServiceExportTemplateSpec) {
 
 // SEC-4, W11, W16: what a consumer may do with claimed objects, by its own credential: with its copies all, with what the
 // provider has beside them to say whose they are, elsewhere nothing, and never to become a ServiceAccount.
-func TestClaimedObjectsAreFenced(t *testing.T) {
+func TestSEC4ClaimedObjectsAreFenced(t *testing.T) {
 	for name, tc := range map[string]struct {
 		scope     kubebindv1alpha2.InformerScope
 		isolation kubebindv1alpha2.Isolation

@@ -61,9 +61,10 @@ func gone(t *testing.T, what string, obj client.Object) {
 
 // W11, SEC-6, SEC-18: with isolation None consumers name the provider's namespaces. Those that are not theirs they do not
 // get, and cannot have removed either.
-func TestForeignNamespaces(t *testing.T) {
+func TestSEC6SEC18ForeignNamespaces(t *testing.T) {
 	start(t, func(o *backend.Options) { o.Isolation = kubebindv1alpha2.IsolationNone })
-	template := newTemplate(t, "", nil, newAPI(t, "mangos", apiextensionsv1.NamespaceScoped))
+	a := newAPI(t, "mangos", apiextensionsv1.NamespaceScoped)
+	template := newTemplate(t, "", claimsOf, a)
 	requests := newNamespace(t, "-requests")
 	one, two := bind(t, requests, "one", t.Name()+"1", template.Name), bind(t, requests, "two", t.Name()+"2", template.Name)
 	shared := one.serviceNamespace(t, unique(t)+"-shared")
@@ -94,6 +95,15 @@ func TestForeignNamespaces(t *testing.T) {
 					}
 				}
 			}
+			// Its claims on Secrets and its export are worth nothing there.
+			ctx, in := t.Context(), client.InNamespace(tc.namespace)
+			forbidden(t, map[string]error{
+				"list Secrets there":          two.List(ctx, &corev1.SecretList{}, in),
+				"create a Secret there":       two.Create(ctx, copyOf(two, &corev1.Secret{}, tc.namespace, "x")),
+				"create an object there":      two.Create(ctx, a.object(tc.namespace, "x")),
+				"list objects there":          two.List(ctx, a.list(), in),
+				"delete the namespace itself": two.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: tc.namespace}}),
+			})
 			if err := two.Delete(t.Context(), ns); err != nil {
 				t.Fatal(err)
 			}

@@ -50,7 +50,7 @@ func writes(ctx context.Context, c client.Client, existing, fresh *unstructured.
 
 // SEC-3, W12, W16: with two consumers of one template, each works with its own objects, and with nothing of the other.
 // That holds however often and in whatever order they bind.
-func TestConsumersAreApart(t *testing.T) {
+func TestSEC3ConsumersAreApart(t *testing.T) {
 	for name, tc := range map[string]struct {
 		scope     kubebindv1alpha2.InformerScope
 		isolation kubebindv1alpha2.Isolation
@@ -139,7 +139,7 @@ func noClusterRights(t *testing.T, consumers ...consumer) {
 }
 
 // W16, SEC-19: what RBAC cannot say of cluster-scoped objects, an admission policy does.
-func TestClusterScopedObjectsAreFenced(t *testing.T) {
+func TestSEC19ClusterScopedObjectsAreFenced(t *testing.T) {
 	for name, isolation := range map[string]kubebindv1alpha2.Isolation{
 		"p": kubebindv1alpha2.IsolationPrefixed, "0": kubebindv1alpha2.IsolationNone,
 	} {
@@ -266,7 +266,7 @@ func TestForeignSecret(t *testing.T) {
 }
 
 // SEC-5: a consumer gets what it was granted, whatever else the provider exports.
-func TestTemplatesAreEnforced(t *testing.T) {
+func TestSEC5TemplatesAreEnforced(t *testing.T) {
 	start(t)
 	granted, other := newAPI(t, "mangos", apiextensionsv1.NamespaceScoped), newAPI(t, "melons", apiextensionsv1.NamespaceScoped)
 	template := newTemplate(t, "", nil, granted)

@@ -36,7 +36,7 @@ func TestParsePlace(t *testing.T) {
 }
 
 // W7, SEC-15: a Secret must not make the konnector run, read or reach anything else.
-func TestW7ParseRefuses(t *testing.T) {
+func TestSEC15W7ParseRefuses(t *testing.T) {
 	user := func(f func(*clientcmdapi.AuthInfo)) func(*clientcmdapi.Config) {
 		return func(c *clientcmdapi.Config) { f(c.AuthInfos["default"]) }
 	}

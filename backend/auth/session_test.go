@@ -66,7 +66,7 @@ func (s *SignIn) tokenOf(t *testing.T, session *Session) string {
 }
 
 // SEC-12: scripts do not get cookies, other sites do not send them along, and with https they go nowhere else.
-func TestCookieAttributes(t *testing.T) {
+func TestSEC12CookieAttributes(t *testing.T) {
 	v, c := newVault(), newClock()
 	for origin, secure := range map[string]bool{"https://bind.example.com": true, "http://127.0.0.1:8080": false} {
 		s := newSignIn(t, v, c, origin)

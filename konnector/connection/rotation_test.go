@@ -15,7 +15,7 @@ import (
 )
 
 // W48, SEC-15: a provider renews a token, and nothing else.
-func TestW48RenewalIsOfATokenOnly(t *testing.T) {
+func TestSEC15W48RenewalIsOfATokenOnly(t *testing.T) {
 	ca, _ := certificate(t)
 	other, otherKey := certificate(t)
 	now := func(c *clientcmdapi.Config) { c.Clusters["default"].CertificateAuthorityData = ca }

@@ -48,7 +48,7 @@ func TestClaimOwnership(t *testing.T) {
 	t.Run("W24 W25 finalizers of others", func(t *testing.T) { claimW24(t, c) })
 	t.Run("the label hands over", func(t *testing.T) { claimTransfer(t, c) })
 	t.Run("two consumers", func(t *testing.T) { claimTwoConsumers(t, c, n) })
-	t.Run("consent", func(t *testing.T) { claimConsent(t, c) })
+	t.Run("SEC-15 consent", func(t *testing.T) { claimConsent(t, c) })
 	t.Run("a restart writes nothing", func(t *testing.T) { claimRestart(t, c) })
 }
 

@@ -58,7 +58,7 @@ func TestIsolations(t *testing.T) {
 			cowboy:  func(cn, ns string) *unstructured.Unstructured { return expect.Cowboy(cn+"-"+ns, "billy") },
 			sheriff: func(cn string) *unstructured.Unstructured { return sheriff(cn + "-pat") },
 		},
-		"none, cluster": {
+		"SEC-19 none, cluster": {
 			args:    []string{"--isolation=none", "--consumer-scope=cluster"},
 			cowboy:  func(_, ns string) *unstructured.Unstructured { return expect.Cowboy(ns, "billy") },
 			sheriff: func(string) *unstructured.Unstructured { return sheriff("pat") },
@@ -83,6 +83,8 @@ func TestIsolations(t *testing.T) {
 			p := start(t, tc.args...)
 			example(t, p, "crd-cowboys.yaml")
 			example(t, p, "crd-sheriffs.yaml")
+			own := sheriff("providers-own")
+			expect.Eventually(t, "the provider's own object", func(ctx context.Context) error { return p.Provider.Client.Create(ctx, own) })
 			place := bind(t, p, cowboys)
 			here := expect.Cowboy("", "billy")
 			if !tc.flipped {
@@ -92,10 +94,17 @@ func TestIsolations(t *testing.T) {
 			if tc.sheriff != nil {
 				bind(t, p, sheriffs)
 				roundTrip(t, p, sheriff("pat"), tc.sheriff(place.Namespace))
+				if _, err := expect.Get(t.Context(), p.Consumer, own); !apierrors.IsNotFound(err) {
+					t.Errorf("the provider's own object is in the consumer: %v", err)
+				}
 			} else {
 				refused(t, p, sheriffs)
 			}
 			goesAlone(t, p, place, here, tc.cowboy)
+			// What the provider had of the type before is no consumer's, not even without isolation.
+			if now := expect.Exists(t, p.Provider, own); now.GetUID() != own.GetUID() || now.GetResourceVersion() != own.GetResourceVersion() {
+				t.Error("the provider's own object was written to")
+			}
 		})
 	}
 }

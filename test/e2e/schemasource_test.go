@@ -67,7 +67,7 @@ func exportSays(t *testing.T, c claimable, conditionType string, status metav1.C
 
 // W15: a CRD with a conversion webhook is offered in its storage version only, without the webhook; template and export
 // say so, and stop saying so when the webhook goes.
-func TestSchemaOfWebhookCRD(t *testing.T) {
+func TestSEC15SchemaOfWebhookCRD(t *testing.T) {
 	t.Parallel()
 	p := start(t, "--consumer-scope=cluster")
 	offerWidgets(t, p, kubebindv1alpha2.SchemaUpdateAlways)

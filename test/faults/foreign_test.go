@@ -72,7 +72,7 @@ func TestForeignCRDIsLeftAlone(t *testing.T) {
 }
 
 // SEC-18: a namespace of the provider that has the name by chance is neither used nor deleted.
-func TestForeignProviderNamespaceIsLeftAlone(t *testing.T) {
+func TestSEC18ForeignProviderNamespaceIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	ns := "taken"
 	foreign := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: there(ns)}}

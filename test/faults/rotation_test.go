@@ -32,7 +32,7 @@ type kubeconfigs struct {
 // W48, SEC-15: a token that the provider has renewed gets into the consumer's Secret, and the konnector goes on with it.
 // Whatever else the provider puts there is refused, told to the provider, and changes nothing. The tokens have no expiry here:
 // of those one can be revoked alone.
-func TestW48RenewedTokenIsTakenOver(t *testing.T) {
+func TestSEC15W48RenewedTokenIsTakenOver(t *testing.T) {
 	t.Parallel()
 	p, place := ownPair(t, "--static-consumer-tokens")
 	ns := expect.Namespace(t, p.Consumer, "renewed")

@@ -79,7 +79,7 @@ func (p person) post(t *testing.T, path string, body any, status int) string {
 
 // Somebody uploads the kubeconfig of their cluster: the provider binds there, and does nothing else that the kubeconfig asks for
 // (SEC-1).
-func TestUpload(t *testing.T) {
+func TestSEC1Upload(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pair.Options{Workloads: true, BackendArgs: []string{"--apply-binding"}})
 	alice := w.person(t)

@@ -92,7 +92,7 @@ func TestSEC12NothingSecretInLogs(t *testing.T) {
 	secrets := map[string]string{"client secret": "client-s3cret"}
 	v := d.visitor()
 	at := v.login("", nil, d.origin+"/api/callback")
-	secrets["login cookie"] = v.cookie("kube-bind-login-"+at.Query().Get("state")[:8], "/api/callback")
+	secrets["login cookie"] = v.cookie("kube-bind.login-"+at.Query().Get("state")[:8], "/")
 	v.send(http.MethodGet, at.String(), nil, nil)
 	secrets["cookie"] = v.cookie("kube-bind", "/")
 	back := d.visitor().login("", challenge("the verifier"), callback).Query()

@@ -56,6 +56,8 @@ func TestHTTPManners(t *testing.T) {
 		"no identity":           {http.MethodPost, "/api/bind", jsonHeader(), string(marshal(t, wishFor("fruit", template.Name, ""))), http.StatusBadRequest, badlyPut},
 		"lines as identity":     {http.MethodPost, "/api/bind", jsonHeader(), string(marshal(t, wishFor("fruit", template.Name, "a\nb"))), http.StatusBadRequest, badlyPut},
 		"NUL as identity":       {http.MethodPost, "/api/bind", jsonHeader(), string(marshal(t, wishFor("fruit", template.Name, "a\x00b"))), http.StatusBadRequest, badlyPut},
+		"turned identity":       {http.MethodPost, "/api/bind", jsonHeader(), string(marshal(t, wishFor("fruit", template.Name, "a\u202eb"))), http.StatusBadRequest, badlyPut},
+		"turned pretty name":    {http.MethodPost, "/api/bind", jsonHeader(), string(marshal(t, prettily(wishFor("fruit", template.Name, "x"), "a\u2028b"))), http.StatusBadRequest, badlyPut},
 		"a long identity":       {http.MethodPost, "/api/bind", jsonHeader(), string(marshal(t, wishFor("fruit", template.Name, strings.Repeat("x", 513)))), http.StatusBadRequest, badlyPut},
 		"no text as identity":   {http.MethodPost, "/api/bind?consumer_id=%ff", jsonHeader(), string(marshal(t, wishFor("fruit", template.Name, "x"))), http.StatusBadRequest, badlyPut},
 		"a long pretty name":    {http.MethodPost, "/api/bind", jsonHeader(), string(marshal(t, prettily(wishFor("fruit", template.Name, "x"), strings.Repeat("x", 1<<19)))), http.StatusBadRequest, badlyPut},

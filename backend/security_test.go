@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -149,6 +151,49 @@ func TestSEC8LoginsAreBoundToTheirBrowser(t *testing.T) {
 	fresh := d.signIn("alice")
 	old.refused(http.MethodGet, "/api/ping", nil, http.StatusUnauthorized, nobody)
 	fresh.do(http.MethodGet, "/api/ping", nil, http.StatusOK, nil)
+}
+
+// SEC-8: whoever sees a program's code, and even knows its verifier, has nothing of it once the program has used it. That somebody
+// tries ends the session, on all replicas: it may as well have been the program that came second.
+func TestSEC8CodesAreGoodOnce(t *testing.T) {
+	namespace := newNamespace(t, "-keys")
+	one, two := openDoorWith(t, namespace), openDoorWith(t, namespace)
+	code := func() map[string]string {
+		at := one.visitor().login("alice", challenge("v"), callback)
+		return map[string]string{"code": at.Query().Get("code"), "code_verifier": "v"}
+	}
+	alice, thief := person{door: one}, person{door: two}
+	first := code()
+	// To guess at verifiers uses nothing up.
+	thief.refused(http.MethodPost, "/api/token", map[string]string{"code": first["code"], "code_verifier": "w"}, http.StatusUnauthorized, nobody)
+	var token auth.TokenResponse
+	alice.do(http.MethodPost, "/api/token", first, http.StatusOK, &token)
+	alice.token = token.AccessToken
+	alice.do(http.MethodGet, "/api/ping", nil, http.StatusOK, nil)
+	thief.refused(http.MethodPost, "/api/token", first, http.StatusUnauthorized, nobody)
+	for _, d := range []*door{one, two} {
+		eventually(t, "the session to end", func(context.Context) error {
+			if got := d.visitor().send(http.MethodGet, "/api/ping", bearer(alice.token), nil); got.status != http.StatusUnauthorized {
+				return errorf("got %d: %s", got.status, got.body)
+			}
+			return nil
+		})
+	}
+
+	// Of all that come at the same time one gets a token.
+	second := marshal(t, code())
+	var all sync.WaitGroup
+	var got [8]int
+	for i := range got {
+		all.Go(func() {
+			got[i] = []*door{one, two}[i%2].visitor().send(http.MethodPost, "/api/token", jsonHeader(), second).status
+		})
+	}
+	all.Wait()
+	slices.Sort(got[:])
+	if got[0] != http.StatusOK || got[1] != http.StatusUnauthorized || got[7] != http.StatusUnauthorized {
+		t.Errorf("they got %v", got)
+	}
 }
 
 // SEC-9: an id_token is believed only if the provider made it, for this backend, for this login, and not long ago.

@@ -50,15 +50,16 @@ func NewRedisRevocations(opts RedisOptions) *RedisRevocations {
 }
 
 // Revoke implements Revocations.
-func (r *RedisRevocations) Revoke(ctx context.Context, session string, expires time.Time) error {
+func (r *RedisRevocations) Revoke(ctx context.Context, session string, expires time.Time) (first bool, err error) {
 	left := expires.Add(clockSkew).Sub(r.now())
 	if left <= 0 {
-		return nil
+		return false, nil
 	}
-	if err := r.client.Set(ctx, endedKey+session, "", left).Err(); err != nil {
-		return fmt.Errorf("ending a session: asking Redis: %w", err)
+	first, err = r.client.SetNX(ctx, endedKey+session, "", left).Result()
+	if err != nil {
+		return false, fmt.Errorf("ending a session: asking Redis: %w", err)
 	}
-	return nil
+	return first, nil
 }
 
 // Revoked implements Revocations.

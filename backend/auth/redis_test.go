@@ -75,8 +75,11 @@ func TestRedisRevocations(t *testing.T) {
 		t.Error("a session is ended that nobody has ended")
 	}
 	expires := time.Now().Add(time.Hour)
-	if err := one.Revoke(t.Context(), "a", expires); err != nil {
-		t.Fatal(err)
+	if first, err := one.Revoke(t.Context(), "a", expires); err != nil || !first {
+		t.Fatalf("got %v, %v", first, err)
+	}
+	if first, err := other.Revoke(t.Context(), "a", expires); err != nil || first {
+		t.Errorf("two are the first to end a session: %v", err)
 	}
 	if !revoked(other, "a") || revoked(other, "b") {
 		t.Error("the other replica does not know which session was ended")
@@ -85,7 +88,7 @@ func TestRedisRevocations(t *testing.T) {
 	if err != nil || left > time.Hour+clockSkew || left < time.Hour {
 		t.Errorf("it is kept for %s: %v", left, err)
 	}
-	if err := one.Revoke(t.Context(), "old", time.Now().Add(-clockSkew-time.Second)); err != nil || revoked(other, "old") {
+	if _, err := one.Revoke(t.Context(), "old", time.Now().Add(-clockSkew-time.Second)); err != nil || revoked(other, "old") {
 		t.Errorf("a session that is over is kept: %v", err)
 	}
 	if _, err := replica("wrong").Revoked(t.Context(), "a"); err == nil {
@@ -96,7 +99,7 @@ func TestRedisRevocations(t *testing.T) {
 	if got, err := other.Revoked(t.Context(), "b"); err == nil || got {
 		t.Errorf("without Redis: %v, %v", got, err)
 	}
-	if err := one.Revoke(t.Context(), "b", expires); err == nil {
+	if _, err := one.Revoke(t.Context(), "b", expires); err == nil {
 		t.Error("a session is ended without Redis")
 	}
 	if errors.Is(one.Start(cancelled(t)), context.Canceled) {

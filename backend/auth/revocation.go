@@ -15,10 +15,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Revocations are the sessions that were ended before they expired. All replicas know of them.
+// Revocations are the sessions that were ended before they expired, and the codes that were used. All replicas know of them.
 type Revocations interface {
-	// Revoke ends a session, which would expire at that time.
-	Revoke(ctx context.Context, session string, expires time.Time) error
+	// Revoke ends a session, which would expire at that time. Of several calls for one session, by whichever replicas, it is the
+	// first for one only.
+	Revoke(ctx context.Context, session string, expires time.Time) (first bool, err error)
 	// Revoked tells whether a session was ended.
 	Revoked(ctx context.Context, session string) (bool, error)
 }
@@ -50,13 +51,16 @@ func NewSecretRevocations(c client.Client, live client.Reader, name types.Namesp
 }
 
 // Revoke implements Revocations.
-func (s *SecretRevocations) Revoke(ctx context.Context, session string, expires time.Time) error {
+func (s *SecretRevocations) Revoke(ctx context.Context, session string, expires time.Time) (first bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range keyAttempts {
 		secret, missing, err := s.get(ctx)
 		if err != nil {
-			return err
+			return false, err
+		}
+		if _, found := s.ended[session]; found {
+			return false, nil
 		}
 		s.ended[session] = expires
 		secret.Data = map[string][]byte{}
@@ -71,12 +75,14 @@ func (s *SecretRevocations) Revoke(ctx context.Context, session string, expires 
 		}
 		switch {
 		case err == nil:
-			return nil
+			return true, nil
 		case !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err):
-			return fmt.Errorf("ending a session: %w", err)
+			s.read = time.Time{} // Whether it was written is not known.
+			return false, fmt.Errorf("ending a session: %w", err)
 		}
 	}
-	return fmt.Errorf("ending a session: Secret %s is being changed by others", s.name)
+	s.read = time.Time{}
+	return false, fmt.Errorf("ending a session: Secret %s is being changed by others", s.name)
 }
 
 // Revoked implements Revocations.

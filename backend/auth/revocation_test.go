@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -26,7 +27,7 @@ func ended(t *testing.T, r *SecretRevocations, session string, want bool) {
 
 func end(t *testing.T, r *SecretRevocations, session string, expires time.Time) {
 	t.Helper()
-	if err := r.Revoke(t.Context(), session, expires); err != nil {
+	if _, err := r.Revoke(t.Context(), session, expires); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -94,17 +95,43 @@ func TestRevokeTogether(t *testing.T) {
 	}
 }
 
+// Of all that end one session at the same time, whether in one process or several, one is the first.
+func TestRevokeIsFirstOnce(t *testing.T) {
+	v, c := newVault(), newClock()
+	one, other := newRevocations(v, c), newRevocations(v, c)
+	// Nobody looks again by itself within a second.
+	ended(t, one, "1", false)
+	ended(t, other, "1", false)
+	var all sync.WaitGroup
+	var firsts atomic.Int32
+	for _, r := range []*SecretRevocations{one, other, one, other} {
+		all.Go(func() {
+			first, err := r.Revoke(t.Context(), "1", c.now().Add(time.Hour))
+			if err != nil {
+				t.Error(err)
+			}
+			if first {
+				firsts.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if got := firsts.Load(); got != 1 {
+		t.Errorf("%d were the first", got)
+	}
+}
+
 func TestRevokeFails(t *testing.T) {
 	v, c := newVault(), newClock()
 	r, away := newRevocations(v, c), errors.New("away")
 	end(t, r, "0", c.now().Add(time.Hour))
 	v.meddle = func() { v.fail(away) }
-	if err := r.Revoke(t.Context(), "1", c.now().Add(time.Hour)); !errors.Is(err, away) {
+	if _, err := r.Revoke(t.Context(), "1", c.now().Add(time.Hour)); !errors.Is(err, away) {
 		t.Errorf("got %v", err)
 	}
 	v.meddle = nil
 	v.fail(nil)
-	c.pass(revocationsMaxAge)
+	// It is looked up what has become of it.
 	ended(t, r, "0", true)
 	ended(t, r, "1", false)
 }

@@ -18,6 +18,9 @@ import (
 const (
 	// cookieName is the session cookie's, and what those of single logical clusters begin with.
 	cookieName = "kube-bind"
+	// hostPrefix starts the names of cookies that browsers take from this host only, by https, and for all of it: neither a
+	// sibling domain nor anybody on the wire can plant one (RFC 6265bis, section 4.1.3.2).
+	hostPrefix = "__Host-"
 	// maxCookie is what browsers keep: longer ones they drop without a word.
 	maxCookie = 4000
 )
@@ -64,7 +67,7 @@ func (s *SignIn) Session(r *http.Request, cluster string) (*Session, error) {
 		}
 		err = s.sealer.open(r.Context(), kindToken, strings.TrimSpace(token), session)
 	} else {
-		cookie, missing := r.Cookie(cookieFor(cluster))
+		cookie, missing := r.Cookie(s.cookieFor(cluster))
 		if missing != nil {
 			return nil, unauthenticated("Nobody is signed in; sign in first.")
 		}
@@ -92,11 +95,22 @@ func (s *SignIn) Session(r *http.Request, cluster string) (*Session, error) {
 }
 
 // cookieFor is the name of a logical cluster's cookie. What a cookie's name cannot have is escaped: such cookies are not set.
-func cookieFor(cluster string) string {
+func (s *SignIn) cookieFor(cluster string) string {
 	if cluster == "" {
-		return cookieName
+		return s.named(cookieName)
 	}
-	return cookieName + "-" + url.QueryEscape(cluster)
+	return s.named(cookieName + "-" + url.QueryEscape(cluster))
+}
+
+// secure tells whether people reach the backend by https.
+func (s *SignIn) secure() bool { return s.opts.Origin.Scheme == "https" }
+
+// named is what a cookie is really called: with plain http browsers refuse the prefix.
+func (s *SignIn) named(cookie string) string {
+	if s.secure() {
+		return hostPrefix + cookie
+	}
+	return cookie
 }
 
 func (s *SignIn) setSession(ctx context.Context, w http.ResponseWriter, session *Session) error {
@@ -110,19 +124,19 @@ func (s *SignIn) setSession(ctx context.Context, w http.ResponseWriter, session 
 			Message: fmt.Sprintf("You are in too many groups (%d) for a cookie; ask the provider's administrator to have fewer sent.", len(session.Groups)),
 		}
 	}
-	http.SetCookie(w, s.cookie(cookieFor(session.Cluster), value, "/", session.Expires))
+	http.SetCookie(w, s.cookie(s.cookieFor(session.Cluster), value, session.Expires))
 	return nil
 }
 
 // cookie is one that scripts and other sites do not get.
-func (s *SignIn) cookie(name, value, path string, expires time.Time) *http.Cookie {
+func (s *SignIn) cookie(name, value string, expires time.Time) *http.Cookie {
 	maxAge := int(expires.Sub(s.opts.Now()) / time.Second)
 	if value == "" {
 		maxAge = -1
 	}
 	return &http.Cookie{
-		Name: name, Value: value, Path: path, MaxAge: maxAge,
-		HttpOnly: true, Secure: s.opts.Origin.Scheme == "https", SameSite: http.SameSiteLaxMode,
+		Name: name, Value: value, Path: "/", MaxAge: maxAge,
+		HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode,
 	}
 }
 

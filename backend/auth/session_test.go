@@ -4,8 +4,10 @@ package auth
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,28 +67,91 @@ func (s *SignIn) tokenOf(t *testing.T, session *Session) string {
 	return out
 }
 
-// SEC-12: scripts do not get cookies, other sites do not send them along, and with https they go nowhere else.
+// SEC-12: scripts do not get cookies, other sites do not send them along, and with https nobody but this host sets them.
 func TestSEC12CookieAttributes(t *testing.T) {
 	v, c := newVault(), newClock()
-	for origin, secure := range map[string]bool{"https://bind.example.com": true, "http://127.0.0.1:8080": false} {
+	for origin, prefix := range map[string]string{"https://bind.example.com": "__Host-", "http://127.0.0.1:8080": ""} {
 		s := newSignIn(t, v, c, origin)
 		for _, tc := range []struct {
 			cookie *http.Cookie
 			name   string
-			path   string
 			maxAge int
 		}{
-			{cookieOf(t, s, alice(c)), "kube-bind", "/", 3600},
-			{cookieOf(t, s, alice(c, func(s *Session) { s.Cluster = "one" })), "kube-bind-one", "/", 3600},
-			{s.cookie(loginCookie+"x", "value", CallbackPath, c.now().Add(loginLifetime)), "kube-bind-login-x", "/api/callback", 600},
-			{s.cookie("kube-bind", "", "/", time.Time{}), "kube-bind", "/", -1},
+			{cookieOf(t, s, alice(c)), "kube-bind", 3600},
+			{cookieOf(t, s, alice(c, func(s *Session) { s.Cluster = "one" })), "kube-bind-one", 3600},
+			{s.cookie(s.loginCookie("statestate"), "value", c.now().Add(loginLifetime)), "kube-bind.login-statesta", 600},
+			{s.cookie(s.cookieFor(""), "", time.Time{}), "kube-bind", -1},
 		} {
 			got := tc.cookie
-			if got.Secure != secure || !got.HttpOnly || got.SameSite != http.SameSiteLaxMode || got.Domain != "" ||
-				got.Name != tc.name || got.Path != tc.path || got.MaxAge != tc.maxAge {
+			if got.Secure != (prefix != "") || !got.HttpOnly || got.SameSite != http.SameSiteLaxMode || got.Domain != "" ||
+				got.Name != prefix+tc.name || got.Path != "/" || got.MaxAge != tc.maxAge {
 				t.Errorf("%s: got %+v", origin, got)
 			}
 		}
+	}
+}
+
+// SEC-12: a sibling domain, or somebody on the wire, plants a good cookie of their own in a person's browser, to have the person
+// go on as them. It can only be one without the prefix, and that is none.
+func TestSEC12PlantedCookies(t *testing.T) {
+	v, c := newVault(), newClock()
+	s := newSignIn(t, v, c, "https://bind.example.com")
+	session := cookieOf(t, s, alice(c))
+	begun := login{State: random(), Nonce: random(), Verifier: random()}
+	value, err := s.sealer.seal(t.Context(), kindLogin, begun, c.now().Add(loginLifetime))
+	if err != nil {
+		t.Fatal(err)
+	}
+	underWay := s.cookie(s.loginCookie(begun.State), value, c.now().Add(loginLifetime))
+	for _, planted := range []bool{false, true} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, CallbackPath+"?state="+begun.State, nil)
+		for _, cookie := range []*http.Cookie{session, underWay} {
+			sent := *cookie
+			if planted {
+				sent.Name = strings.TrimPrefix(sent.Name, "__Host-")
+			}
+			r.AddCookie(&sent)
+		}
+		if _, err := s.Session(r, ""); (err != nil) != planted {
+			t.Errorf("planted: %v: the session: %v", planted, err)
+		}
+		if _, err := s.underWay(r); (err != nil) != planted {
+			t.Errorf("planted: %v: the login: %v", planted, err)
+		}
+	}
+}
+
+// Whoever makes a browser begin one login after the other does not fill its requests: the oldest are dropped, and nothing else.
+func TestAbandonedLoginsAreForgotten(t *testing.T) {
+	v, c := newVault(), newClock()
+	s := newSignIn(t, v, c, "https://bind.example.com")
+	begin := func(n int) []string {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/authorize", nil)
+		r.AddCookie(cookieOf(t, s, alice(c)))
+		r.AddCookie(cookieOf(t, s, alice(c, func(s *Session) { s.Cluster = "login-x" })))
+		for i := range n {
+			r.AddCookie(s.cookie(s.loginCookie(fmt.Sprintf("%08d", i)), "value", c.now().Add(loginLifetime)))
+		}
+		w := httptest.NewRecorder()
+		s.forget(w, r)
+		var out []string
+		for _, cookie := range w.Result().Cookies() {
+			if cookie.MaxAge >= 0 || cookie.Path != "/" {
+				t.Errorf("got %+v", cookie)
+			}
+			out = append(out, strings.TrimPrefix(cookie.Name, "__Host-kube-bind.login-"))
+		}
+		return out
+	}
+	if got := begin(maxLogins - 1); len(got) != 0 {
+		t.Errorf("dropped %v", got)
+	}
+	if got := begin(maxLogins + 2); !slices.Equal(got, []string{"00000000", "00000001", "00000002"}) {
+		t.Errorf("dropped %v", got)
+	}
+	// All that may be there fits into a request.
+	if all := (maxLogins + 2) * maxCookie; all > 60<<10 {
+		t.Errorf("a request may have %d bytes of cookies", all)
 	}
 }
 
@@ -133,7 +198,7 @@ func TestSession(t *testing.T) {
 	stale := s.tokenOf(t, alice(c, func(s *Session) { s.Expires = c.now().Add(-time.Second) }))
 	strangers := newSignIn(t, newVault(), c, "https://bind.example.com").tokenOf(t, alice(c))
 	ended := s.tokenOf(t, alice(c, func(s *Session) { s.ID = "2" }))
-	if err := other.revocations.Revoke(t.Context(), "2", c.now().Add(time.Hour)); err != nil {
+	if _, err := other.revocations.Revoke(t.Context(), "2", c.now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct {
@@ -149,7 +214,7 @@ func TestSession(t *testing.T) {
 		"nothing":                       {"", nil, "", kubebindv1alpha2.ErrorCodeAuthenticationFailed},
 		"a token for another cluster":   {"Bearer " + token, nil, "one", kubebindv1alpha2.ErrorCodeAuthorizationFailed},
 		"a cluster's token for none":    {"Bearer " + s.tokenOf(t, alice(c, inOne)), nil, "", kubebindv1alpha2.ErrorCodeAuthorizationFailed},
-		"a cookie under another name":   {"", []*http.Cookie{{Name: "kube-bind-one", Value: cookie.Value}}, "one", kubebindv1alpha2.ErrorCodeAuthorizationFailed},
+		"a cookie under another name":   {"", []*http.Cookie{{Name: "__Host-kube-bind-one", Value: cookie.Value}}, "one", kubebindv1alpha2.ErrorCodeAuthorizationFailed},
 		"only another cluster's cookie": {"", []*http.Cookie{cookie}, "one", kubebindv1alpha2.ErrorCodeAuthenticationFailed},
 		"a bad token, a good cookie":    {"Bearer x", []*http.Cookie{cookie}, "", kubebindv1alpha2.ErrorCodeAuthenticationFailed},
 		"basic, and a good cookie":      {"Basic YTpi", []*http.Cookie{cookie}, "", kubebindv1alpha2.ErrorCodeAuthenticationFailed},

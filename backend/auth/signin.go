@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -22,14 +23,19 @@ import (
 const (
 	// CallbackPath is where the OpenID provider sends browsers back to.
 	CallbackPath = "/api/callback"
-	// loginCookie is the start of the name of a cookie that holds a login under way. The start of its state follows.
-	loginCookie = "kube-bind-login-"
+	// loginCookie is the start of the name of a cookie that holds a login under way. The start of its state follows. No
+	// session's begins like that.
+	loginCookie = "kube-bind.login-"
+	// maxLogins is how many logins may be under way in a browser. All its cookies are in each of its requests.
+	maxLogins = 8
 	// loginLifetime is how long a login may take.
 	loginLifetime = 10 * time.Minute
 	// codeLifetime is how long a person has to carry a code from a browser to a terminal.
 	codeLifetime = 5 * time.Minute
 	// stateInName is how much of the state is in the name of a login's cookie, for logins in several tabs.
 	stateInName = 8
+	// usedCode starts what a code is revoked as; the id of its session follows.
+	usedCode = "code-"
 	// clientProgram is the client_type of a program with a browser beside it.
 	clientProgram = "cli"
 	// maxParameter is how long a parameter may be.
@@ -149,8 +155,27 @@ func (s *SignIn) begin(w http.ResponseWriter, r *http.Request) (target string, e
 	if len(value) > maxCookie {
 		return "", badRequest("redirect_url, session_id, cluster_id and consumer_id are too long together")
 	}
-	http.SetCookie(w, s.cookie(loginCookie+l.State[:stateInName], value, CallbackPath, expires))
+	s.forget(w, r)
+	http.SetCookie(w, s.cookie(s.loginCookie(l.State), value, expires))
 	return target, nil
+}
+
+// loginCookie is the name of the cookie of a login.
+func (s *SignIn) loginCookie(state string) string { return s.named(loginCookie + state[:stateInName]) }
+
+// forget has a browser drop the oldest logins that never ended if there are too many: whoever has a person's browser begin one
+// after the other would fill its requests until they are too long to be answered.
+func (s *SignIn) forget(w http.ResponseWriter, r *http.Request) {
+	var begun []string
+	for _, cookie := range r.Cookies() {
+		if strings.HasPrefix(cookie.Name, s.named(loginCookie)) {
+			begun = append(begun, cookie.Name)
+		}
+	}
+	for len(begun) >= maxLogins {
+		http.SetCookie(w, s.cookie(begun[0], "", time.Time{}))
+		begun = begun[1:]
+	}
 }
 
 func parseRequest(r *http.Request) (*Request, error) {
@@ -196,7 +221,7 @@ func (s *SignIn) Callback(w http.ResponseWriter, r *http.Request) {
 		reply.Error(w, r, err)
 		return
 	}
-	http.SetCookie(w, s.cookie(loginCookie+l.State[:stateInName], "", CallbackPath, time.Time{}))
+	http.SetCookie(w, s.cookie(s.loginCookie(l.State), "", time.Time{}))
 	target, err := s.finish(w, r, l)
 	if err != nil {
 		s.fail(w, r, l, err)
@@ -213,7 +238,7 @@ func (s *SignIn) underWay(r *http.Request) (*login, error) {
 	if len(state) < stateInName {
 		return nil, lost
 	}
-	cookie, err := r.Cookie(loginCookie + state[:stateInName])
+	cookie, err := r.Cookie(s.loginCookie(state))
 	if err != nil {
 		return nil, lost
 	}
@@ -324,12 +349,20 @@ type TokenResponse struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Token exchanges a code for a token, for the program that began the login.
+// Token exchanges a code for a token, for the program that began the login, and once.
 func (s *SignIn) Token(w http.ResponseWriter, r *http.Request) {
-	var request tokenRequest
-	if err := reply.Decode(r, &request); err != nil {
+	answer, err := s.exchange(r)
+	if err != nil {
 		reply.Error(w, r, err)
 		return
+	}
+	reply.JSON(w, r, answer)
+}
+
+func (s *SignIn) exchange(r *http.Request) (*TokenResponse, error) {
+	var request tokenRequest
+	if err := reply.Decode(r, &request); err != nil {
+		return nil, err
 	}
 	var c code
 	err := s.sealer.open(r.Context(), kindCode, request.Code, &c)
@@ -339,17 +372,31 @@ func (s *SignIn) Token(w http.ResponseWriter, r *http.Request) {
 		err = unauthenticated("The code is not valid for this program, or has expired; sign in again.")
 	}
 	if err != nil {
-		reply.Error(w, r, err)
-		return
+		return nil, err
+	}
+	if err := s.use(r, &c); err != nil {
+		return nil, err
 	}
 	token, err := s.sealer.seal(r.Context(), kindToken, c.Session, c.Session.Expires)
 	if err != nil {
-		reply.Error(w, r, err)
-		return
+		return nil, err
 	}
-	reply.JSON(w, r, TokenResponse{
+	return &TokenResponse{
 		AccessToken: token, TokenType: "Bearer", ExpiresIn: s.left(&c.Session), Cluster: c.Session.Cluster, Name: c.Session.Name,
-	})
+	}, nil
+}
+
+// use lets a code be exchanged once, by whichever replica. A second time two have it, and one should not: the session ends (RFC
+// 6749, section 4.1.2).
+func (s *SignIn) use(r *http.Request, c *code) error {
+	first, err := s.revocations.Revoke(r.Context(), usedCode+c.Session.ID, s.opts.Now().Add(codeLifetime))
+	if err != nil || first {
+		return err
+	}
+	if _, err := s.revocations.Revoke(r.Context(), c.Session.ID, c.Session.Expires); err != nil {
+		return err
+	}
+	return unauthenticated("The code was used before, so its session was ended; sign in again.")
 }
 
 // Logout is End for programs.
@@ -366,13 +413,13 @@ func (s *SignIn) End(w http.ResponseWriter, r *http.Request) error {
 	cluster := r.URL.Query().Get("cluster_id")
 	session, err := s.Session(r, cluster)
 	if err == nil {
-		err = s.revocations.Revoke(r.Context(), session.ID, session.Expires)
+		_, err = s.revocations.Revoke(r.Context(), session.ID, session.Expires)
 	} else if known, ok := errors.AsType[*kubebindv1alpha2.Error](err); ok && known.Code == kubebindv1alpha2.ErrorCodeAuthenticationFailed {
 		err = nil
 	}
 	if err != nil {
 		return err
 	}
-	http.SetCookie(w, s.cookie(cookieFor(cluster), "", "/", time.Time{}))
+	http.SetCookie(w, s.cookie(s.cookieFor(cluster), "", time.Time{}))
 	return nil
 }

@@ -38,6 +38,8 @@ const (
 	applyTimeout = 60 * time.Second
 	// dialTimeout is how long that cluster may take to answer at all.
 	dialTimeout = 10 * time.Second
+	// maxAnswer is how long an answer of that cluster may be. None of what is asked for is nearly as long.
+	maxAnswer = 8 << 20
 	// maxAliases is how many host aliases there may be.
 	maxAliases = 16
 )
@@ -188,11 +190,24 @@ func (d *Door) consumerClient(credential *kubeconfig.Credential) (client.Client,
 	cfg := credential.Config
 	cfg.Dial, cfg.Timeout = dialer.DialContext, applyTimeout
 	cfg.UserAgent = "kube-bind-backend/" + d.opts.Version
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return bounded{next} })
 	out, err := client.New(cfg, client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, consumerError(err)
 	}
 	return out, nil
+}
+
+// bounded reads as much of an answer as a cluster may say: whoever it is at the other end could go on until memory is full.
+type bounded struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := b.next.RoundTrip(r)
+	if err == nil {
+		response.Body = http.MaxBytesReader(nil, response.Body, maxAnswer)
+	}
+	return response, err
 }
 
 // errUnreachable is a connection that is not made for others.

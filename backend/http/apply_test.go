@@ -3,10 +3,20 @@
 package http
 
 import (
+	"bytes"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync/atomic"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kube-bind.io/kube-bind/kubeconfig"
 )
 
 func TestParseAliases(t *testing.T) {
@@ -57,5 +67,35 @@ func TestSEC1Reachable(t *testing.T) {
 		if got := reachable(true)("tcp", address, nil) == nil; got != want.local {
 			t.Errorf("%s, from this machine: got %v", address, got)
 		}
+	}
+}
+
+// SEC-1: what says that it is a cluster, and never ends its answer, does not fill the backend's memory.
+func TestSEC1EndlessAnswers(t *testing.T) {
+	var sent atomic.Int64
+	chunk := bytes.Repeat([]byte(" "), 1<<20)
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		for {
+			n, err := w.Write(chunk)
+			if sent.Add(int64(n)); err != nil {
+				return
+			}
+		}
+	}))
+	defer server.Close()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	d := &Door{opts: Options{Origin: &url.URL{Scheme: "http", Host: "127.0.0.1:8080"}}}
+	consumer, err := d.consumerClient(&kubeconfig.Credential{Config: &rest.Config{
+		Host: server.URL, BearerToken: "t", TLSClientConfig: rest.TLSClientConfig{CAData: ca},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := consumer.Get(t.Context(), client.ObjectKey{Name: "x"}, &corev1.Namespace{}); err == nil {
+		t.Error("it is a cluster")
+	}
+	if got := sent.Load(); got < maxAnswer || got > 10*maxAnswer {
+		t.Errorf("%d bytes were sent", got)
 	}
 }

@@ -128,14 +128,20 @@ func newWish(v visit, name, template string, consumer kubebindv1alpha2.ClusterId
 // validConsumer refuses what annotations cannot hold, and to be the one that only another person stands for.
 func validConsumer(consumer providers.Consumer, v visit) error {
 	for what, text := range map[string]string{"cluster identity": consumer.Identity, "clusterIdentity.prettyName": consumer.PrettyName} {
-		if len(text) > maxIdentity || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-			return badRequest("the %s must be a line of at most %d bytes in UTF-8", what, maxIdentity)
+		if len(text) > maxIdentity || !utf8.ValidString(text) || strings.ContainsFunc(text, disguises) {
+			return badRequest("the %s must be a line of at most %d bytes in UTF-8, without control characters", what, maxIdentity)
 		}
 	}
 	if strings.HasPrefix(consumer.Identity, v.Issuer+"/") && consumer.Identity != ownIdentity(v) {
 		return forbidden("The cluster identity %q is that of another person.", consumer.Identity)
 	}
 	return nil
+}
+
+// disguises tells whether a character makes a text look like another: it ends lines, or turns the direction of what follows.
+// The provider's administrator reads these texts in a terminal.
+func disguises(c rune) bool {
+	return unicode.IsControl(c) || unicode.In(c, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
 // ownIdentity is that of a consumer which is only known by who signed in.

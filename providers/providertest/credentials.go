@@ -30,7 +30,7 @@ func (w World) repair(t *testing.T, p *providers.Place) *providers.Place {
 	var out *providers.Place
 	w.until(t, "repairing the place", func(ctx context.Context) error {
 		var err error
-		out, err = w.Provider.Repair(ctx, providers.Place{Cluster: w.Cluster, Namespace: p.Namespace})
+		out, err = w.Provider.Repair(ctx, providers.Place{Cluster: p.Cluster, Namespace: p.Namespace})
 		return err
 	})
 	return out
@@ -69,21 +69,22 @@ func (w World) opens(ctx context.Context, t *testing.T, p *providers.Place, kube
 }
 
 // kubeconfigSecret is what a place's consumer finds its credential in.
-func (w World) kubeconfigSecret(ctx context.Context, p *providers.Place) (*corev1.Secret, error) {
-	secret := &corev1.Secret{}
-	return secret, w.Admin.Get(ctx, client.ObjectKey{Namespace: p.Namespace, Name: p.KubeconfigSecret.Name}, secret)
+func (w World) kubeconfigSecret(t *testing.T, p *providers.Place) (*corev1.Secret, error) {
+	t.Helper()
+	secret, admin := &corev1.Secret{}, w.admin(t, p)
+	return secret, admin.Get(t.Context(), client.ObjectKey{Namespace: p.Namespace, Name: p.KubeconfigSecret.Name}, secret)
 }
 
 func testRepair(t *testing.T, w World) {
 	p := w.place(t, person(t, "a"))
-	if err := w.Admin.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.KubeconfigSecret.Name}}); err != nil {
+	if err := w.admin(t, p).Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.KubeconfigSecret.Name}}); err != nil {
 		t.Fatal(err)
 	}
 	var repaired *providers.Place
 	var secret *corev1.Secret
-	w.eventually(t, "the kubeconfig Secret to be put back", func(ctx context.Context) (err error) {
+	w.eventually(t, "the kubeconfig Secret to be put back", func(context.Context) (err error) {
 		repaired = w.repair(t, p)
-		secret, err = w.kubeconfigSecret(ctx, p)
+		secret, err = w.kubeconfigSecret(t, p)
 		return err
 	})
 	if repaired.Namespace != p.Namespace || repaired.KubeconfigSecret != p.KubeconfigSecret || !bytes.Equal(repaired.Kubeconfig, secret.Data[p.KubeconfigSecret.Key]) {
@@ -112,7 +113,7 @@ func testRevoke(t *testing.T, w World, p *providers.Place, base client.Object) {
 	if err := w.opens(t.Context(), t, p, p.Kubeconfig); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Admin.Delete(t.Context(), base); err != nil {
+	if err := w.admin(t, p).Delete(t.Context(), base); err != nil {
 		t.Fatal(err)
 	}
 	w.eventually(t, "the old credential to be refused", func(ctx context.Context) error {
@@ -148,7 +149,7 @@ func testExpires(t *testing.T, w World) {
 	if p.RenewAt.IsZero() {
 		t.Error("nobody is told to renew it")
 	}
-	err = w.Admin.Get(t.Context(), client.ObjectKey{Namespace: p.Namespace, Name: kubebindv1alpha2.BinderName}, &corev1.Secret{})
+	err = w.admin(t, p).Get(t.Context(), client.ObjectKey{Namespace: p.Namespace, Name: kubebindv1alpha2.BinderName}, &corev1.Secret{})
 	if !apierrors.IsNotFound(err) {
 		t.Errorf("there is a token that does not expire: %v", err)
 	}
@@ -189,7 +190,7 @@ func testRenewed(t *testing.T, w World) {
 			t.Errorf("the %s credential: %v", name, err)
 		}
 	}
-	secret, err := w.kubeconfigSecret(t.Context(), p)
+	secret, err := w.kubeconfigSecret(t, p)
 	if err != nil || !bytes.Equal(secret.Data[p.KubeconfigSecret.Key], fresh.Kubeconfig) {
 		t.Errorf("the consumer does not find it: %v", err)
 	}
@@ -201,7 +202,7 @@ func testRenewed(t *testing.T, w World) {
 	if again := w.place(t, person(t, "a")); !bytes.Equal(again.Kubeconfig, fresh.Kubeconfig) {
 		t.Error("who asks for the place gets another one")
 	}
-	if now, err := w.kubeconfigSecret(t.Context(), p); err != nil || now.ResourceVersion != secret.ResourceVersion {
+	if now, err := w.kubeconfigSecret(t, p); err != nil || now.ResourceVersion != secret.ResourceVersion {
 		t.Errorf("the Secret was written to without need: %v", err)
 	}
 }
@@ -210,7 +211,7 @@ func testConcurrentRenewals(t *testing.T, w World) {
 	p := w.place(t, person(t, "a"))
 	w.Later(w.Lifetime)
 	fresh := w.agree(t, func(ctx context.Context) (*providers.Place, error) {
-		return w.Provider.Repair(ctx, providers.Place{Cluster: w.Cluster, Namespace: p.Namespace})
+		return w.Provider.Repair(ctx, providers.Place{Cluster: p.Cluster, Namespace: p.Namespace})
 	})
 	if bytes.Equal(fresh, p.Kubeconfig) {
 		t.Error("it was not renewed")
@@ -220,12 +221,12 @@ func testConcurrentRenewals(t *testing.T, w World) {
 // testDamaged expects a kubeconfig of somebody else's making to be replaced.
 func testDamaged(t *testing.T, w World) {
 	p := w.place(t, person(t, "a"))
-	secret, err := w.kubeconfigSecret(t.Context(), p)
+	secret, err := w.kubeconfigSecret(t, p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	secret.Data[p.KubeconfigSecret.Key] = []byte("users: [{name: default, user: {token: a.b.c}}]")
-	if err := w.Admin.Update(t.Context(), secret); err != nil {
+	if err := w.admin(t, p).Update(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.opens(t.Context(), t, p, w.renewed(t, p).Kubeconfig); err != nil {

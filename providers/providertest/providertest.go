@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,8 @@ type World struct {
 	Cluster multicluster.ClusterName
 	// Admin may do everything in that cluster, and reads from the server.
 	Admin client.Client
+	// AdminIn returns such a client for the logical cluster that a place lies in. nil if that is always Cluster.
+	AdminIn func(t *testing.T, cluster multicluster.ClusterName) client.Client
 	// Scheme of all kinds.
 	Scheme *runtime.Scheme
 	// Lifetime is how long a credential is good. 0 is for ever.
@@ -103,6 +106,15 @@ func (w World) place(t *testing.T, c providers.Consumer) *providers.Place {
 	return out
 }
 
+// admin returns a client for the logical cluster of a place.
+func (w World) admin(t *testing.T, p *providers.Place) client.Client {
+	t.Helper()
+	if p.Cluster == w.Cluster {
+		return w.Admin
+	}
+	return w.AdminIn(t, p.Cluster)
+}
+
 func (w World) until(t *testing.T, what string, call func(ctx context.Context) error) {
 	t.Helper()
 	if err := patiently(t.Context(), call); err != nil {
@@ -142,8 +154,14 @@ func (w World) as(t *testing.T, kubeconfig []byte) client.Client {
 func testComplete(t *testing.T, w World) {
 	consumer := person(t, "a")
 	p := w.place(t, consumer)
-	if p.Cluster != w.Cluster || p.Namespace == "" {
+	if p.Namespace == "" {
 		t.Errorf("the place is %+v", p)
+	}
+	if host, err := w.Provider.Host(t.Context(), p.Cluster); err != nil || host != w.Cluster {
+		t.Errorf("the host of the place is %q (%v), want %q", host, err, w.Cluster)
+	}
+	if guests := w.Provider.Guests(w.Cluster); !slices.Contains(guests, p.Cluster) || guests[0] != w.Cluster {
+		t.Errorf("the guests are %v, and %q is not among them", guests, p.Cluster)
 	}
 	cfg, err := clientcmd.NewClientConfigFromBytes(p.Kubeconfig)
 	if err != nil {
@@ -183,7 +201,7 @@ func testIdempotent(t *testing.T, w World) {
 	again := person(t, "a")
 	again.Author, again.PrettyName = "somebody else", "other"
 	second := w.place(t, again)
-	if first.Namespace != second.Namespace || !bytes.Equal(first.Kubeconfig, second.Kubeconfig) {
+	if first.Cluster != second.Cluster || first.Namespace != second.Namespace || !bytes.Equal(first.Kubeconfig, second.Kubeconfig) {
 		t.Error("the second call made another place or credential")
 	}
 	if other := w.place(t, person(t, "b")); other.Namespace == first.Namespace {

@@ -4,9 +4,7 @@ package binding
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -338,18 +336,13 @@ func informersSynced(f Facts, wanted int) kubebindv1alpha2.Condition {
 }
 
 func objectsInSync(f Facts) kubebindv1alpha2.Condition {
-	total := 0
-	var counts []string
-	for _, reason := range slices.Sorted(maps.Keys(f.Progress.Problems)) {
-		total += f.Progress.Problems[reason]
-		counts = append(counts, fmt.Sprintf("%d %s", f.Progress.Problems[reason], reason))
-	}
+	message := kubebindv1alpha2.ObjectProblems(f.Progress.Problems).Message()
 	switch {
 	case f.Secret != nil:
 		return waiting(kubebindv1alpha2.ConditionObjectsInSync)
-	case total > 0:
+	case message != "":
 		return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionObjectsInSync, kubebindv1alpha2.ReasonObjectsFailing,
-			kubebindv1alpha2.SeverityInfo, fmt.Sprintf("Not in sync: %s. See the Events of the objects.", strings.Join(counts, ", ")))
+			kubebindv1alpha2.SeverityInfo, message)
 	case f.Progress.Running == 0:
 		return unchanged(f, kubebindv1alpha2.ConditionObjectsInSync)
 	}

@@ -4,7 +4,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -50,6 +49,7 @@ server, but the kubeconfig that the provider gave: a file, or a Secret in your c
 	fs.StringVar(&a.secretNamespace, "remote-kubeconfig-namespace", "", "Namespace of a Secret in your cluster with the provider's kubeconfig.")
 	fs.StringVar(&a.secretName, "remote-kubeconfig-name", "", "Name of that Secret.")
 	a.addFlags(cmd)
+	completeFlag(cmd, "template-name", noFiles(c.templates))
 	return cmd
 }
 
@@ -125,7 +125,7 @@ func (a *apiservice) remoteKubeconfig(ctx context.Context) ([]byte, error) {
 	}
 	raw, found := secret.Data[kubebindv1alpha2.KubeconfigSecretKey]
 	if !found {
-		return nil, errors.New("the Secret with the provider's kubeconfig has no key " + kubebindv1alpha2.KubeconfigSecretKey)
+		return nil, exit(ExitFailed, fmt.Errorf("the Secret %s/%s has no key %q", a.secretNamespace, a.secretName, kubebindv1alpha2.KubeconfigSecretKey), "It is to hold the provider's kubeconfig under that key.")
 	}
 	return raw, nil
 }

@@ -23,3 +23,11 @@ func atMost(n int) cobra.PositionalArgs {
 		return nil
 	}
 }
+
+// none is for commands without arguments.
+func none(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("%s takes no arguments", cmd.CommandPath())
+	}
+	return nil
+}

@@ -38,7 +38,7 @@ Without --template, the provider's page opens in a browser, to choose there. Not
 have seen what the provider asks for, and agreed.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign in first, 4 the provider refuses, 5 not in time, 6 not healthy (status
---exit-code), 7 you did not agree.`,
+--exit-code), 7 you did not agree, 8 server or cluster away, 130 interrupted.`,
 		Example: `  kubectl bind login https://bind.example.com
   kubectl bind                          # choose in the browser
   kubectl bind --template cowboys       # without one
@@ -52,6 +52,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign in first, 4 the provider ref
 	cmd.Flags().StringVar(&b.name, "name", "", "Name of the binding. Default: that of the template.")
 	cmd.Flags().BoolVar(&b.skipBrowser, "skip-browser", false, "Do not open a browser: print the URL.")
 	b.addFlags(cmd)
+	cmd.ValidArgsFunction = first(c.knownServers)
+	completeFlag(cmd, "template", noFiles(c.templates))
 	return cmd
 }
 
@@ -73,6 +75,10 @@ func (b *bind) run(ctx context.Context, argument string) error {
 		}
 		b.template, b.name = chosen.template, orElse(b.name, chosen.name)
 		if chosen.contract != nil {
+			// The page that made it is the provider's: what it showed is not known here.
+			if err := b.confirmRequests(ctx, chosen.contract); err != nil {
+				return err
+			}
 			return b.conclude(ctx, chosen.contract)
 		}
 	}
@@ -123,14 +129,14 @@ func (b *bind) choose(ctx context.Context, client *backendclient.Client, s *serv
 	}
 	target := client.URL("/", parameters)
 	b.say("🌐 Opening kube-bind UI in your browser...")
-	opened := errors.New("--skip-browser was given")
+	why := "--skip-browser was given"
 	if !b.skipBrowser {
-		opened = b.OpenBrowser(ctx, target)
+		why = text(b.OpenBrowser(ctx, target))
 	}
-	if opened == nil {
+	if why == "" {
 		b.say("Browser opened successfully")
 	} else {
-		b.say("No browser was opened (%v). Open this on this machine, or choose with --template:\n\n  %s\n", opened, target)
+		b.say("No browser was opened (%s). Open this on this machine, or choose with --template:\n\n  %s\n", why, target)
 	}
 	b.say("Waiting for binding completion from UI...\n   (Press Ctrl+C to cancel)\n")
 	answer, err := back.wait(ctx)
@@ -142,9 +148,17 @@ func (b *bind) choose(ctx context.Context, client *backendclient.Client, s *serv
 		return &choice{contract: c}, err
 	}
 	if answer.Get("template") == "" {
-		return nil, errors.New("the browser came back without a choice")
+		return nil, exit(ExitFailed, errors.New("the browser came back without a choice"), "Run the command again and choose a service, or name it with --template: kubectl bind templates")
 	}
 	return &choice{template: answer.Get("template"), name: answer.Get("name")}, nil
+}
+
+// text of an error, or "".
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // decodeResponse reads what upstream's pages send: base64 in either alphabet.
@@ -152,11 +166,11 @@ func decodeResponse(raw string) (*install.Contract, error) {
 	text := strings.NewReplacer("+", "-", "/", "_", " ", "-", "=", "").Replace(raw)
 	decoded, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
-		return nil, errors.New("what the browser came back with cannot be read")
+		return nil, exit(ExitFailed, errors.New("what the browser came back with cannot be read"), "Run the command again, or choose without the browser: kubectl bind --template NAME")
 	}
 	response := &kubebindv1alpha2.BindingResourceResponse{}
 	if err := json.Unmarshal(decoded, response); err != nil {
-		return nil, fmt.Errorf("reading what the browser came back with: %w", err)
+		return nil, exit(ExitFailed, fmt.Errorf("reading what the browser came back with: %w", err), "Run the command again, or choose without the browser: kubectl bind --template NAME")
 	}
 	return contractOf(response)
 }

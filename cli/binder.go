@@ -36,6 +36,7 @@ type binder struct {
 	timeout           time.Duration
 	clusterIdentity   string
 	identityNamespace string
+	downgrade         bool
 	refuse            []string
 }
 
@@ -54,7 +55,10 @@ func (b *binder) addFlags(cmd *cobra.Command) {
 	fs.DurationVar(&b.timeout, "timeout", b.timeout, "How long to wait for everything.")
 	fs.StringVar(&b.clusterIdentity, "cluster-identity", "", "What your cluster is known to the provider as. Default: the UID of --cluster-identity-namespace.")
 	fs.StringVar(&b.identityNamespace, "cluster-identity-namespace", b.identityNamespace, "Namespace whose UID is your cluster's identity.")
+	fs.BoolVar(&b.downgrade, "downgrade-konnector", false, "Deploy the konnector of this program's version also where a newer one runs.")
 	fs.StringSliceVar(&b.refuse, "refuse-claim", nil, "Resources (secrets, configmaps, ...) that the provider claims and does not get.")
+	fixed(cmd, "dry-run", "none", "client")
+	completeFlag(cmd, "refuse-claim", noFiles(b.claimed))
 }
 
 func (b *binder) validate() error {
@@ -120,20 +124,30 @@ func (b *binder) agree(ctx context.Context, server *backendclient.Client, w want
 	if err != nil {
 		return nil, err
 	}
-	return contractOf(response)
+	out, err := contractOf(response)
+	if err != nil || shown(&list.Items[i].Spec, out) {
+		return out, err
+	}
+	b.say("The provider now asks for something else than it has shown:")
+	return out, b.confirmRequests(ctx, out)
 }
 
 // contractOf reads the answer to a bind, which has something to ask for.
 func contractOf(response *kubebindv1alpha2.BindingResourceResponse) (*install.Contract, error) {
 	out, err := install.FromResponse(response)
 	if err == nil && len(out.Requests) == 0 {
-		return nil, errors.New("the server's answer is not complete: it names nothing to ask for")
+		return nil, exit(ExitFailed, errors.New("the server's answer is not complete: it names nothing to ask for"), "Show this to the provider's administrator, with what kubectl bind version prints.")
 	}
 	return out, err
 }
 
 // conclude makes what the provider has agreed to at the provider, and then in the consumer; a dry run prints the latter.
-func (b *binder) conclude(ctx context.Context, c *install.Contract) error {
+func (b *binder) conclude(ctx context.Context, c *install.Contract) (err error) {
+	defer func() {
+		if err != nil {
+			b.say("%s", left(c))
+		}
+	}()
 	if !c.Exported {
 		if err := b.export(ctx, c); err != nil {
 			return err
@@ -173,52 +187,6 @@ func (b *binder) bindingTable() table {
 	}
 }
 
-// export asks at the provider for what was agreed, and waits for the answer.
-func (b *binder) export(ctx context.Context, c *install.Contract) error {
-	provider, err := b.providerClient(c)
-	if err != nil {
-		return err
-	}
-	for i := range c.Requests {
-		request := &c.Requests[i]
-		have := request.DeepCopy()
-		have.Status = kubebindv1alpha2.APIServiceExportRequestStatus{}
-		if err := provider.Create(ctx, have); err != nil && !apierrors.IsAlreadyExists(err) {
-			return fmt.Errorf("asking the provider for the export: %w", err)
-		}
-		if err := b.await(ctx, "the provider's answer", func(ctx context.Context) (bool, string, error) {
-			return answered(ctx, provider, request)
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// answered looks at a request, or at the export that it has become: finished requests are deleted after a while.
-func answered(ctx context.Context, provider client.Client, request *kubebindv1alpha2.APIServiceExportRequest) (bool, string, error) {
-	have := &kubebindv1alpha2.APIServiceExportRequest{}
-	err := provider.Get(ctx, client.ObjectKeyFromObject(request), have)
-	if apierrors.IsNotFound(err) {
-		err = provider.Get(ctx, client.ObjectKeyFromObject(request), &kubebindv1alpha2.APIServiceExport{})
-		return err == nil, "it is not there", client.IgnoreNotFound(err)
-	}
-	if err != nil {
-		return false, "", err
-	}
-	switch have.Status.Phase {
-	case kubebindv1alpha2.PhaseSucceeded:
-		return true, "", nil
-	case kubebindv1alpha2.PhaseFailed:
-		return false, "", exit(ExitRefused, fmt.Errorf("the provider refuses the export: %s", have.Status.TerminalMessage), "")
-	}
-	message := "it has not looked at it yet"
-	if ready := kubebindv1alpha2.FindCondition(have.Status.Conditions, kubebindv1alpha2.ConditionReady); ready != nil {
-		message = ready.Message
-	}
-	return false, message, nil
-}
-
 // bindings are those of a contract, with the answers to its claims.
 func (b *binder) bindings(c *install.Contract) []*kubebindv1alpha2.APIServiceBinding {
 	out := c.Bindings()
@@ -241,6 +209,7 @@ func (b *binder) createBindings(ctx context.Context, consumer client.Client, c *
 			return nil, err
 		}
 		b.say("✅ %s APIServiceBinding %s for %d resources", verb, want.Name, len(c.Requests[i].Spec.Resources))
+		b.say("   Waiting for the konnector to bind it...")
 		if err := b.await(ctx, "the konnector", func(ctx context.Context) (bool, string, error) { return ready(ctx, consumer, want) }); err != nil {
 			return nil, err
 		}
@@ -278,15 +247,18 @@ func ready(ctx context.Context, consumer client.Client, binding *kubebindv1alpha
 // await looks until it is so. Who waits for too long learns what for.
 func (b *binder) await(ctx context.Context, what string, look func(context.Context) (bool, string, error)) error {
 	last := ""
-	stop := b.waiting()
-	defer stop()
+	shown := b.waiting()
+	defer shown.stop()
 	err := wait.PollUntilContextCancel(ctx, poll, true, func(ctx context.Context) (bool, error) {
 		done, message, err := look(ctx)
 		last = orElse(message, last)
+		if err == nil && !done {
+			shown.say(message)
+		}
 		return done, err
 	})
 	if err != nil && ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return exit(ExitTimeout, fmt.Errorf("waiting for %s took longer than %s: %s", what, b.timeout, last), "What was made stays; the command can be run again. See also: kubectl bind status")
+		return exit(ExitTimeout, fmt.Errorf("waiting for %s took longer than %s: %s", what, b.timeout, last), "Run the command again; --timeout waits longer. See also: kubectl bind status")
 	}
 	return err
 }

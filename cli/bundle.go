@@ -3,8 +3,9 @@
 package cli
 
 import (
-	"encoding/json"
-	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"kube-bind.io/kube-bind/deploy/install"
 	"kube-bind.io/kube-bind/deploy/konnector"
@@ -17,7 +18,10 @@ func (b *binder) printBundle(c *install.Contract) error {
 		Konnector: konnector.Options{Image: b.konnectorImage, Version: b.Version},
 	}
 	b.say("This has a credential: keep it as you keep Secrets.")
+	b.say("Made at the provider: namespace %s at %s, with the exports %s. Nothing was written to your cluster.",
+		c.Namespace, c.Config.Host, strings.Join(requested(c), ", "))
 	if b.format == "yaml" {
+		// A document for each object: people read and split them.
 		raw, err := bundle.YAML()
 		if err != nil {
 			return err
@@ -29,24 +33,27 @@ func (b *binder) printBundle(c *install.Contract) error {
 	if err != nil {
 		return err
 	}
-	if b.format == "json" {
-		items := make([]map[string]any, len(objects))
-		for i, object := range objects {
-			if items[i], err = install.Content(object); err != nil {
-				return err
-			}
-		}
-		raw, err := json.MarshalIndent(map[string]any{"apiVersion": "v1", "kind": "List", "items": items}, "", "    ")
-		if err != nil {
-			return fmt.Errorf("encoding the bundle: %w", err)
-		}
-		_, err = fmt.Fprintln(b.Out, string(raw))
-		return err
-	}
+	list := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "v1", "kind": "List"}}
 	for _, object := range objects {
-		if _, err := fmt.Fprintf(b.Out, "%s/%s\n", object.GetObjectKind().GroupVersionKind().Kind, object.GetName()); err != nil {
+		content, err := install.Content(object)
+		if err != nil {
 			return err
 		}
+		list.Items = append(list.Items, unstructured.Unstructured{Object: content})
 	}
-	return nil
+	return b.print(b.Out, b.ErrOut, list, table{
+		columns: []string{"KIND", "NAMESPACE", "NAME"},
+		row: func(item *unstructured.Unstructured) []string {
+			return []string{item.GetKind(), orElse(item.GetNamespace(), "<none>"), item.GetName()}
+		},
+	})
+}
+
+// requested are the names of what a contract asks for.
+func requested(c *install.Contract) []string {
+	var out []string
+	for i := range c.Requests {
+		out = append(out, c.Requests[i].Name)
+	}
+	return out
 }

@@ -102,7 +102,7 @@ func (c *callback) wait(ctx context.Context) (url.Values, error) {
 	select {
 	case query := <-c.got:
 		if code := query.Get("error"); code != "" {
-			return nil, exit(ExitRefused, fmt.Errorf("the server says: %s", orElse(query.Get("error_description"), code)), "")
+			return nil, exit(ExitRefused, fmt.Errorf("the server says: %s", orElse(query.Get("error_description"), code)), "Run the command again. If it stays so, show this to the provider's administrator.")
 		}
 		return query, nil
 	case <-ctx.Done():

@@ -4,18 +4,15 @@ package cli
 
 import (
 	"context"
+	"flag"
 	"fmt"
-	"os"
-	"os/exec"
-	"runtime"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/klog/v2"
 )
 
 // Options are what a program gives the commands. Zero fields have defaults.
@@ -53,6 +50,8 @@ func NewCommand(streams genericiooptions.IOStreams, options Options) *cobra.Comm
 	}
 	c := &cli{Options: options, IOStreams: streams, configFile: defaultConfigPath()}
 	root := c.bindCommand()
+	root.Version = options.Version
+	root.SetVersionTemplate("kubectl-bind {{.Version}}\n")
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{code: ExitUsage, err: err} })
 	root.SetIn(streams.In)
@@ -63,6 +62,7 @@ func NewCommand(streams genericiooptions.IOStreams, options Options) *cobra.Comm
 		c.loginCommand(), c.logoutCommand(), c.templatesCommand(), c.collectionsCommand(),
 		c.apiserviceCommand(), c.deployCommand(), c.identityCommand(), c.statusCommand(), c.unbindCommand(), c.versionCommand(),
 	)
+	c.completeCommon(root)
 	return root
 }
 
@@ -72,6 +72,9 @@ func (c *cli) addFlags(fs *pflag.FlagSet) {
 	c.kube = genericclioptions.NewConfigFlags(true)
 	c.kube.APIServer, c.kube.Insecure, c.kube.ClusterName = nil, nil, nil
 	c.kube.AddFlags(fs)
+	verbosity := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(verbosity)
+	fs.AddGoFlag(verbosity.Lookup("v"))
 	fs.StringVar(&c.configFile, "config-file", c.configFile, "File with the servers that you are signed in at.")
 	fs.StringVar(&c.serverURL, "server", "", "URL of the kube-bind server. Default: the one of the last login.")
 	fs.StringVar(&c.cluster, "cluster", "", "Logical cluster of the provider, where the server has several.")
@@ -80,32 +83,3 @@ func (c *cli) addFlags(fs *pflag.FlagSet) {
 
 // say writes a line about what is going on.
 func (c *cli) say(format string, args ...any) { fmt.Fprintf(c.ErrOut, format+"\n", args...) }
-
-// openBrowser has the system open a URL, or the program that BROWSER names.
-func openBrowser(ctx context.Context, url string) error {
-	command := []string{"xdg-open"}
-	switch runtime.GOOS {
-	case "darwin":
-		command = []string{"open"}
-	case "windows":
-		command = []string{"rundll32", "url.dll,FileProtocolHandler"}
-	}
-	if named := strings.Fields(os.Getenv("BROWSER")); len(named) > 0 {
-		command = named
-	}
-	if err := exec.CommandContext(ctx, command[0], append(command[1:], url)...).Run(); err != nil {
-		return fmt.Errorf("opening the browser: %w", err)
-	}
-	return nil
-}
-
-func (c *cli) versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			info := version.Info{GitVersion: c.Version, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-			_, err := fmt.Fprintf(c.Out, "kubectl-bind %s (%s, %s)\n", info.GitVersion, info.GoVersion, info.Platform)
-			return err
-		},
-	}
-}

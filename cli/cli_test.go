@@ -16,6 +16,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/cli/backendclient"
 )
 
 // run runs a command in this process, with a home of its own.
@@ -90,7 +91,9 @@ func TestCompletion(t *testing.T) {
 }
 
 func TestExitCode(t *testing.T) {
-	api := func(code string) error { return fmt.Errorf("asking: %w", &kubebindv1alpha2.Error{Code: code}) }
+	api := func(code string) error {
+		return fmt.Errorf("asking: %w", &backendclient.RefusedError{Err: &kubebindv1alpha2.Error{Code: code}})
+	}
 	for _, tc := range []struct {
 		err  error
 		want int
@@ -104,7 +107,9 @@ func TestExitCode(t *testing.T) {
 		{api(kubebindv1alpha2.ErrorCodeResourceNotFound), ExitRefused},
 		{api(kubebindv1alpha2.ErrorCodeBadRequest), ExitRefused},
 		{api(kubebindv1alpha2.ErrorCodeInternal), ExitFailed},
+		{api(kubebindv1alpha2.ErrorCodeClusterConnectionFailed), ExitUnreachable},
 		{fmt.Errorf("x: %w", context.DeadlineExceeded), ExitTimeout},
+		{fmt.Errorf("x: %w", context.Canceled), ExitInterrupted},
 	} {
 		if got := ExitCode(tc.err); got != tc.want {
 			t.Errorf("%v: got %d, want %d", tc.err, got, tc.want)

@@ -3,17 +3,30 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // tokenMargin is how much longer a token must be good for to be used: a bind takes a while.
 const tokenMargin = 5 * time.Minute
+
+const (
+	// maxLinks is how many symbolic links are followed.
+	maxLinks = 16
+	// lockAge is how old a lock is that nobody holds any more: writing the file takes no time.
+	lockAge = 5 * time.Second
+	// lockPoll is how often a lock is tried that somebody holds.
+	lockPoll = 10 * time.Millisecond
+)
 
 // config is the file in which servers and tokens are kept. Its format is upstream's.
 type config struct {
@@ -47,6 +60,14 @@ func (s *server) signedIn(now time.Time) bool {
 	return s.AccessToken != "" && now.Add(tokenMargin).Before(s.ExpiresAt)
 }
 
+// forget takes a server out.
+func (c *config) forget(key string) {
+	delete(c.Servers, key)
+	if c.Current == key {
+		c.Current = ""
+	}
+}
+
 // defaultConfigPath is ~/.kube-bind/config.
 func defaultConfigPath() string {
 	home, err := os.UserHomeDir()
@@ -64,7 +85,7 @@ func loadConfig(path string) (*config, error) {
 		return out, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the config file: %w", err)
+		return nil, exit(ExitFailed, fmt.Errorf("reading the config file: %w", err), "It must be a file that you may read. --config-file names another one.")
 	}
 	if err := json.Unmarshal(raw, out); err != nil {
 		return nil, exit(ExitFailed, fmt.Errorf("reading the config file %s: %w", path, err), "Remove it, or name another one with --config-file, and sign in again.")
@@ -80,28 +101,95 @@ func loadConfig(path string) (*config, error) {
 	return out, nil
 }
 
-// save writes the file so that only its owner can read it, and that at no time half of it is there.
+// exposed tells whether others on this machine can read the file, and with it the tokens.
+func exposed(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0
+}
+
+// save writes the file so that only its owner can read it, and that at no time half of it is there. A file that is a symbolic
+// link stays one.
 func (c *config) save() error {
 	raw, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return fmt.Errorf("writing the config file: %w", err)
 	}
-	dir := filepath.Dir(c.path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	path, err := target(c.path)
+	if err != nil {
+		return fmt.Errorf("writing the config file: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("writing the config file: %w", err)
 	}
 	// Its mode is 0600.
-	file, err := os.CreateTemp(dir, ".config-*")
+	file, err := os.CreateTemp(filepath.Dir(path), ".config-*")
 	if err != nil {
 		return fmt.Errorf("writing the config file: %w", err)
 	}
 	_, err = file.Write(append(raw, '\n'))
 	err = errors.Join(err, file.Close())
 	if err == nil {
-		err = os.Rename(file.Name(), c.path)
+		err = os.Rename(file.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("writing the config file: %w", err), os.Remove(file.Name()))
 	}
 	return nil
+}
+
+// target follows symbolic links, to a file that need not be there.
+func target(path string) (string, error) {
+	for range maxLinks {
+		next, err := os.Readlink(path)
+		if err != nil {
+			// It is no link, or not there.
+			return path, nil //nolint:nilerr // whatever else is wrong with it, writing tells
+		}
+		if !filepath.IsAbs(next) {
+			next = filepath.Join(filepath.Dir(path), next)
+		}
+		path = next
+	}
+	return "", exit(ExitFailed, fmt.Errorf("%s leads from link to link", path), "Remove that link, or name another file with --config-file.")
+}
+
+// changeConfig changes the file as it is now: another command may have written it since it was read. Only one does so at a time.
+func changeConfig(ctx context.Context, path string, change func(*config)) error {
+	unlock, err := lock(ctx, path+".lock")
+	if err != nil {
+		return err
+	}
+	file, err := loadConfig(path)
+	if err == nil {
+		change(file)
+		err = file.save()
+	}
+	return errors.Join(err, unlock())
+}
+
+// lock makes a file, and waits for whoever has made it. One that is old was left by a program that was killed.
+func lock(ctx context.Context, path string) (unlock func() error, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("locking the config file: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*lockAge)
+	defer cancel()
+	err = wait.PollUntilContextCancel(ctx, lockPoll, true, func(context.Context) (bool, error) {
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err == nil {
+			return true, file.Close()
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return false, err
+		}
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > lockAge {
+			// Should somebody else be faster, it is gone already.
+			_ = os.Remove(path)
+		}
+		return false, nil
+	})
+	if err != nil {
+		return nil, exit(ExitFailed, fmt.Errorf("locking the config file: %w", err), "If no other kubectl bind runs, remove %s and run the command again.", path)
+	}
+	return func() error { return os.Remove(path) }, nil
 }

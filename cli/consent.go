@@ -12,9 +12,11 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/deploy/install"
 )
 
 // consent shows what a template brings and takes, and asks.
@@ -36,7 +38,7 @@ func (b *binder) confirm(ctx context.Context, question string) error {
 	}
 	in, ok := b.In.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return exit(ExitDeclined, errors.New("nobody can be asked whether that is agreed to"), "Add --yes to agree.")
+		return exit(ExitDeclined, errors.New("this is no terminal: nobody can be asked whether that is agreed to"), "Add --yes to agree.")
 	}
 	if question != "" {
 		b.say("%s", question)
@@ -52,8 +54,12 @@ func (b *binder) confirm(ctx context.Context, question string) error {
 		if answer == "y" || answer == "yes" {
 			return nil
 		}
-		return exit(ExitDeclined, errors.New("not agreed: nothing was done"), "")
+		return exit(ExitDeclined, errors.New("not agreed: nothing was done"), "Some claims can be refused: --refuse-claim.")
 	case <-ctx.Done():
+		fmt.Fprintln(b.ErrOut)
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return exit(ExitTimeout, errors.New("nobody answered in time: nothing was done"), "Run the command again; --yes agrees without being asked, --timeout waits longer.")
+		}
 		return ctx.Err()
 	}
 }
@@ -112,6 +118,29 @@ func selected(s *kubebindv1alpha2.Selector) string {
 		return "(none is selected)"
 	}
 	return strings.Join(parts, ", or ")
+}
+
+// shown tells whether everything that a contract asks for was in the template that somebody agreed to.
+func shown(template *kubebindv1alpha2.APIServiceExportTemplateSpec, c *install.Contract) bool {
+	for i := range c.Requests {
+		spec := &c.Requests[i].Spec
+		for _, r := range spec.Resources {
+			if !slices.ContainsFunc(template.Resources, func(t kubebindv1alpha2.ExportedResource) bool { return t.ResourceGroupName() == r.ResourceGroupName() }) {
+				return false
+			}
+		}
+		for _, claim := range spec.PermissionClaims {
+			if !slices.ContainsFunc(template.PermissionClaims, func(t kubebindv1alpha2.PermissionClaim) bool { return equality.Semantic.DeepEqual(t, claim) }) {
+				return false
+			}
+		}
+		for _, ns := range spec.Namespaces {
+			if !slices.ContainsFunc(template.Namespaces, func(t kubebindv1alpha2.Namespace) bool { return t.Name == ns.Name }) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // checkRefusals refuses to refuse what is not claimed: that is a typing error.

@@ -5,6 +5,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,11 +22,24 @@ const fieldOwner = client.FieldOwner("kubectl-bind")
 
 // consumer is a client of the cluster that kubectl talks to.
 func (c *cli) consumer() (client.Client, error) {
+	if c.noCluster() {
+		return nil, exit(ExitFailed, errors.New("there is no kubeconfig, and so no cluster of yours"), "Name one with --kubeconfig or the variable KUBECONFIG.")
+	}
 	cfg, err := c.kube.ToRESTConfig()
 	if err != nil {
-		return nil, exit(ExitFailed, fmt.Errorf("reading the kubeconfig of your cluster: %w", err), "See --kubeconfig and --context.")
+		return nil, exit(ExitFailed, fmt.Errorf("reading the kubeconfig of your cluster: %w", err), "--kubeconfig and --context, or the variable KUBECONFIG, choose one.")
 	}
-	return newClient(cfg, c.Version)
+	out, err := newClient(cfg, c.Version)
+	if err != nil {
+		return nil, err
+	}
+	return &located{Client: out, where: cfg.Host}, nil
+}
+
+// noCluster tells whether no cluster is named anywhere. client-go would take one at localhost:8080.
+func (c *cli) noCluster() bool {
+	raw, err := c.kube.ToRawKubeConfigLoader().RawConfig()
+	return err == nil && len(raw.Clusters) == 0 && os.Getenv("KUBERNETES_SERVICE_HOST") == ""
 }
 
 func newClient(cfg *rest.Config, version string) (client.Client, error) {
@@ -34,7 +48,10 @@ func newClient(cfg *rest.Config, version string) (client.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing a client: %w", err)
 	}
-	out, err := client.New(rest.AddUserAgent(rest.CopyConfig(cfg), "kubectl-bind/"+version), client.Options{Scheme: scheme})
+	cfg = rest.AddUserAgent(rest.CopyConfig(cfg), "kubectl-bind/"+version)
+	// One person is no burden: API servers protect themselves.
+	cfg.QPS = -1
+	out, err := client.New(cfg, client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, fmt.Errorf("preparing a client of %s: %w", cfg.Host, err)
 	}
@@ -43,5 +60,9 @@ func newClient(cfg *rest.Config, version string) (client.Client, error) {
 
 // providerClient is a client of the consumer's place.
 func (c *cli) providerClient(contract *install.Contract) (client.Client, error) {
-	return newClient(contract.Config, c.Version)
+	out, err := newClient(contract.Config, c.Version)
+	if err != nil {
+		return nil, err
+	}
+	return &located{Client: out, where: contract.Config.Host, provider: true}, nil
 }

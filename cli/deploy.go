@@ -34,7 +34,7 @@ func (c *cli) deployCommand() *cobra.Command {
 		Use: "deploy (-f FILE | --secret NAMESPACE/NAME)", Short: "Bind with a provider's answer, without its server",
 		Long: `Takes the answer of a provider to a BindableResourcesRequest, or of its server to a bind: from a file, or from a Secret in your
 cluster. It saves the credential, deploys the konnector, and binds what the answer asks for.`,
-		Args:    cobra.NoArgs,
+		Args:    none,
 		PreRunE: func(*cobra.Command, []string) error { return d.validate() },
 		RunE:    func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
 	}

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"github.com/spf13/cobra"
 )
 
 // Exit codes.
@@ -28,6 +28,10 @@ const (
 	ExitUnhealthy = 6
 	// ExitDeclined means that the person did not agree to what the provider asks for.
 	ExitDeclined = 7
+	// ExitUnreachable means that the server or a cluster is away, or that something else answers in its place.
+	ExitUnreachable = 8
+	// ExitInterrupted means that somebody pressed Ctrl-C. It is what shells make of that signal.
+	ExitInterrupted = 130
 )
 
 // exitError is an error with an exit code and, if that helps, what to do next.
@@ -51,6 +55,7 @@ func exit(code int, err error, next string, args ...any) error {
 	return &exitError{code: code, err: err, next: fmt.Sprintf(next, args...)}
 }
 
+// usage returns the error of a command line that makes no sense. Execute adds where help is.
 func usage(format string, args ...any) error {
 	return &exitError{code: ExitUsage, err: fmt.Errorf(format, args...)}
 }
@@ -63,16 +68,45 @@ func ExitCode(err error) int {
 	if coded, ok := errors.AsType[*exitError](err); ok {
 		return coded.code
 	}
-	if known, ok := errors.AsType[*kubebindv1alpha2.Error](err); ok {
-		switch known.Code {
-		case kubebindv1alpha2.ErrorCodeAuthenticationFailed:
-			return ExitSignIn
-		case kubebindv1alpha2.ErrorCodeAuthorizationFailed, kubebindv1alpha2.ErrorCodeResourceNotFound, kubebindv1alpha2.ErrorCodeBadRequest:
-			return ExitRefused
-		}
+	code, _ := explain(err)
+	return code
+}
+
+// Execute runs a command line, and returns its exit code. What went wrong, and what to do next, is said on stderr.
+func Execute(ctx context.Context, cmd *cobra.Command) int {
+	ran, err := cmd.ExecuteContextC(ctx)
+	if err == nil {
+		return ExitOK
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return ExitTimeout
+	if ctx.Err() != nil && ExitCode(err) != ExitInterrupted {
+		// However a request ended that Ctrl-C cut off.
+		err = context.Canceled
 	}
-	return ExitFailed
+	err = complete(ran, err)
+	fmt.Fprintln(cmd.ErrOrStderr(), "Error:", err)
+	return ExitCode(err)
+}
+
+// complete adds what is missing of an error: its exit code, and what to do next.
+func complete(cmd *cobra.Command, err error) error {
+	coded, ok := errors.AsType[*exitError](err)
+	switch {
+	case !ok:
+		code, next := explain(err)
+		return &exitError{code: code, err: tidy(err), next: next}
+	case coded.next == "" && coded.code == ExitUsage:
+		return &exitError{code: coded.code, err: err, next: "See: " + cmd.CommandPath() + " --help"}
+	}
+	return err
+}
+
+// tidy says in words what Go says in terms of its contexts.
+func tidy(err error) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted")
+	case err == context.DeadlineExceeded: //nolint:errorlint // an error around it says more
+		return errors.New("it was not done in time")
+	}
+	return err
 }

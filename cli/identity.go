@@ -16,7 +16,7 @@ const identityNamespace = "kube-system"
 
 func (c *cli) identityCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "cluster-identity", Short: "Print what this cluster is known to a provider as", Args: cobra.NoArgs,
+		Use: "cluster-identity", Short: "Print what this cluster is known to a provider as", Args: none,
 		Long: "Prints the UID of a namespace: kube-system, or the one that --namespace names.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			namespace := identityNamespace

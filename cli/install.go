@@ -4,7 +4,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -15,13 +14,10 @@ import (
 // install writes what a binding needs in the consumer, and waits for the konnector.
 func (b *binder) install(ctx context.Context, consumer client.Client, c *install.Contract) error {
 	i := &install.Installer{
-		Client: consumer, Owner: fieldOwner, Say: b.say, SkipKonnector: b.skipKonnector,
+		Client: consumer, Owner: fieldOwner, Say: b.say, SkipKonnector: b.skipKonnector, Downgrade: b.downgrade,
 		Konnector: konnector.Options{Image: b.konnectorImage, Version: b.Version},
 	}
 	err := i.Install(ctx, c)
-	if foreign, ok := errors.AsType[*install.ForeignError](err); ok {
-		return exit(ExitFailed, foreign, "Mend that and run the command again, or use --skip-konnector and deploy the konnector yourself.")
-	}
 	if err != nil || b.skipKonnector {
 		return err
 	}

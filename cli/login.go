@@ -47,6 +47,7 @@ func (c *cli) loginCommand() *cobra.Command {
 			return l.run(cmd.Context(), file, s)
 		},
 	}
+	cmd.ValidArgsFunction = first(c.knownServers)
 	cmd.Flags().BoolVar(&l.skipBrowser, "skip-browser", false, "Do not open a browser: print the URL, for a browser on any machine, and take the code that it shows.")
 	cmd.Flags().BoolVar(&l.showToken, "show-token", false, "Accepted for older scripts. Tokens are not shown.")
 	_ = cmd.Flags().MarkDeprecated("show-token", "tokens are not shown; they are in the config file")
@@ -56,7 +57,7 @@ func (c *cli) loginCommand() *cobra.Command {
 
 func (c *cli) logoutCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "logout [SERVER_URL]", Short: "Sign out, and forget the token", Args: atMost(1),
+		Use: "logout [SERVER_URL]", Short: "Sign out, and forget the token", Args: atMost(1), ValidArgsFunction: first(c.knownServers),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := loadConfig(c.configFile)
 			if err != nil {
@@ -66,19 +67,14 @@ func (c *cli) logoutCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			client, err := c.client(s)
-			if err == nil && s.AccessToken != "" {
-				err = client.Logout(cmd.Context())
+			// A session that has ended already is as good.
+			told := c.tellLogout(cmd.Context(), s)
+			if err := changeConfig(cmd.Context(), file.path, func(file *config) { file.forget(s.key()) }); err != nil {
+				return errors.Join(told, err)
 			}
-			delete(file.Servers, s.key())
-			if file.Current == s.key() {
-				file.Current = ""
-			}
-			if saveErr := file.save(); saveErr != nil {
-				return errors.Join(err, saveErr)
-			}
-			if err != nil {
-				return exit(ExitFailed, fmt.Errorf("the token is forgotten here, but the server could not be told: %w", err), "It expires by itself.")
+			if told != nil {
+				code, _ := explain(told)
+				return exit(code, fmt.Errorf("the token is forgotten here, but the server could not be told: %w", told), "There is nothing to do: it expires by itself.")
 			}
 			c.say("Signed out of %s.", s.URL)
 			return nil
@@ -86,11 +82,23 @@ func (c *cli) logoutCommand() *cobra.Command {
 	}
 }
 
+// tellLogout ends the session at the server.
+func (c *cli) tellLogout(ctx context.Context, s *server) error {
+	client, err := c.client(s)
+	if err != nil || s.AccessToken == "" {
+		return err
+	}
+	if err := client.Logout(ctx); ExitCode(err) != ExitSignIn {
+		return err
+	}
+	return nil
+}
+
 // run signs in and writes down the token.
 func (l *login) run(ctx context.Context, file *config, s *server) error {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	client, err := backendclient.New(backendclient.Options{Server: s.URL, Insecure: l.insecure, Version: l.Version})
+	client, err := l.client(&server{URL: s.URL})
 	if err != nil {
 		return err
 	}
@@ -107,8 +115,7 @@ func (l *login) run(ctx context.Context, file *config, s *server) error {
 		URL: s.URL, Cluster: s.Cluster, AccessToken: token.AccessToken, TokenType: orElse(token.TokenType, "Bearer"), Username: token.Name,
 		ExpiresAt: l.Now().Add(time.Duration(token.ExpiresIn) * time.Second).UTC().Truncate(time.Second),
 	}
-	file.Servers[out.key()], file.Current = out, out.key()
-	if err := file.save(); err != nil {
+	if err := changeConfig(ctx, file.path, func(file *config) { file.Servers[out.key()], file.Current = out, out.key() }); err != nil {
 		return err
 	}
 	host := strings.TrimPrefix(strings.TrimPrefix(s.URL, "https://"), "http://")
@@ -142,7 +149,7 @@ func (l *login) token(ctx context.Context, client *backendclient.Client, provide
 	if token := answer.Get("access_token"); token != "" && err == nil {
 		return &backendclient.Token{AccessToken: token, TokenType: answer.Get("token_type"), ExpiresIn: seconds}, nil
 	}
-	return nil, errors.New("the browser came back with neither a code nor a token: it may be no kube-bind server")
+	return nil, exit(ExitFailed, errors.New("the browser came back with neither a code nor a token"), "Is this the URL of a kube-bind server? Its administrator knows.")
 }
 
 // browse opens a browser here, and waits for it to come back.
@@ -199,7 +206,7 @@ func signInURL(provider *kubebindv1alpha2.BindingProvider, parameters url.Values
 		}
 		target, err := url.Parse(method.OAuth2CodeGrant.AuthenticatedURL)
 		if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
-			return "", errors.New("the server's sign-in page is no web page")
+			return "", exit(ExitFailed, errors.New("the server's sign-in page is no web page"), "Show this to the provider's administrator: it is the URL that the server answers /api/exports with.")
 		}
 		query := target.Query()
 		for name, values := range parameters {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,31 +15,82 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/client-go/util/jsonpath"
 )
 
-// customColumns starts the value of --output that names columns.
-const customColumns = "custom-columns="
+// What starts the values of --output that name columns.
+const (
+	customColumns     = "custom-columns="
+	customColumnsFile = "custom-columns-file="
+)
+
+// formats is what --output can be.
+const formats = "json, yaml, kyaml, name, wide, custom-columns=, custom-columns-file=, jsonpath=, jsonpath-as-json=, jsonpath-file=, go-template= or go-template-file="
 
 // output is how results are printed.
 type output struct{ format string }
 
 func (o *output) addFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.format, "output", "o", "", "How to print the result: json, yaml, name, wide, or custom-columns=<HEADER:.json.path,...>.")
+	cmd.Flags().StringVarP(&o.format, "output", "o", "", "How to print the result: "+formats+".")
+	fixed(cmd, "output", "json", "yaml", "kyaml", "name", "wide", customColumns, customColumnsFile, "jsonpath=", "jsonpath-as-json=", "jsonpath-file=", "go-template=", "go-template-file=")
 }
 
 // validate refuses formats that do not exist, before anything is done.
 func (o *output) validate() error {
-	switch o.format {
-	case "", "json", "yaml", "name", "wide":
+	if o.people() || o.format == "name" {
 		return nil
 	}
-	if spec, ok := strings.CutPrefix(o.format, customColumns); ok {
-		_, err := parseColumns(spec)
+	if _, ok, err := o.columns(); ok || err != nil {
 		return err
 	}
-	return usage("--output=%q: must be json, yaml, name, wide, or custom-columns=<HEADER:.json.path,...>", o.format)
+	_, err := o.printer()
+	if genericclioptions.IsNoCompatiblePrinterError(err) {
+		return usage("--output=%q: must be %s", o.format, formats)
+	}
+	if err != nil {
+		return usage("--output=%q: %w", o.format, err)
+	}
+	return nil
+}
+
+// people tells whether the result is meant to be read by people.
+func (o *output) people() bool { return o.format == "" || o.format == "wide" }
+
+// printer is kubectl's, for formats that it knows.
+func (o *output) printer() (printers.ResourcePrinter, error) {
+	flags := genericclioptions.NewPrintFlags("")
+	flags.OutputFormat = &o.format
+	return flags.ToPrinter()
+}
+
+// columns are those that the format names, if it does.
+func (o *output) columns() (t table, ok bool, err error) {
+	if spec, ok := strings.CutPrefix(o.format, customColumns); ok {
+		t, err := parseColumns(spec)
+		return t, true, err
+	}
+	name, ok := strings.CutPrefix(o.format, customColumnsFile)
+	if !ok {
+		return table{}, false, nil
+	}
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return table{}, true, usage("--output: %w", err)
+	}
+	// Headers are in its first line, paths in its second.
+	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	if len(lines) != 2 || len(strings.Fields(lines[0])) != len(strings.Fields(lines[1])) {
+		return table{}, true, usage("--output: %s must have a line of headers, and one with a path for each", name)
+	}
+	var spec []string
+	paths := strings.Fields(lines[1])
+	for i, header := range strings.Fields(lines[0]) {
+		spec = append(spec, header+":"+paths[i])
+	}
+	t, err = parseColumns(strings.Join(spec, ","))
+	return t, true, err
 }
 
 // table says how people see objects.
@@ -67,22 +119,24 @@ func (o *output) print(streams io.Writer, talk io.Writer, object runtime.Object,
 			return fmt.Errorf("reading the result: %w", err)
 		}
 	}
-	switch o.format {
-	case "json":
-		return (&printers.JSONPrinter{}).PrintObj(u, streams)
-	case "yaml":
-		return (&printers.YAMLPrinter{}).PrintObj(u, streams)
-	case "name":
+	if o.format == "name" {
 		return names(streams, items)
 	}
-	if len(items) == 0 {
-		fmt.Fprintln(talk, t.none)
-		return nil
-	}
-	if spec, ok := strings.CutPrefix(o.format, customColumns); ok {
-		if t, err = parseColumns(spec); err != nil {
-			return err
+	chosen, ok, err := o.columns()
+	switch {
+	case err != nil:
+		return err
+	case ok:
+		return o.write(streams, items, chosen)
+	case !o.people():
+		printer, err := o.printer()
+		if err != nil {
+			return fmt.Errorf("printing the result: %w", err)
 		}
+		return printer.PrintObj(u, streams)
+	case len(items) == 0:
+		_, err := fmt.Fprintln(talk, t.none)
+		return err
 	}
 	return o.write(streams, items, t)
 }
@@ -102,8 +156,8 @@ func toUnstructured(value any) (*unstructured.Unstructured, error) {
 
 func names(w io.Writer, items []*unstructured.Unstructured) error {
 	for _, item := range items {
-		gvk := item.GroupVersionKind()
-		if _, err := fmt.Fprintf(w, "%s.%s/%s\n", strings.ToLower(gvk.Kind), gvk.Group, item.GetName()); err != nil {
+		kind := strings.TrimSuffix(strings.ToLower(item.GetKind())+"."+item.GroupVersionKind().Group, ".")
+		if _, err := fmt.Fprintf(w, "%s/%s\n", kind, item.GetName()); err != nil {
 			return err
 		}
 	}

@@ -4,15 +4,12 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,11 +19,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
-	"kube-bind.io/kube-bind/deploy/install"
 )
 
-// statusTimeout is how long a provider may take to say when it last heard of the konnector.
-const statusTimeout = 10 * time.Second
+// reasonConflict is what the konnector calls an object whose copy would have the name of somebody else's.
+const reasonConflict = "Conflict"
 
 // bindingStatus is what people want to know of a binding, and what -o json and yaml print.
 type bindingStatus struct {
@@ -38,6 +34,8 @@ type bindingStatus struct {
 	Healthy bool `json:"healthy"`
 	// Resources are those that the binding brought.
 	Resources []resourceStatus `json:"resources,omitempty"`
+	// Conflicts counts objects whose copy would have the name of somebody else's object.
+	Conflicts int `json:"conflicts"`
 	// LastHeartbeat is when the provider last heard of the konnector.
 	LastHeartbeat *metav1.Time `json:"lastHeartbeat,omitempty"`
 	// Latency is how long the provider took for an answer to this program, in milliseconds.
@@ -72,12 +70,13 @@ func (c *cli) statusCommand() *cobra.Command {
 				return err
 			}
 			if i := slices.IndexFunc(found, func(s bindingStatus) bool { return !s.Healthy }); exitCode && i >= 0 {
-				return exit(ExitUnhealthy, fmt.Errorf("the binding %s is not healthy", found[i].Name), "")
+				return exit(ExitUnhealthy, fmt.Errorf("the binding %s is not healthy", found[i].Name), "What is wrong is below the table. See also: kubectl describe apiservicebinding %s", found[i].Name)
 			}
 			return nil
 		},
 	}
 	o.addFlag(cmd)
+	cmd.ValidArgsFunction = first(c.bindings)
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "Fail if a binding is not healthy.")
 	return cmd
 }
@@ -88,22 +87,23 @@ func (c *cli) statuses(ctx context.Context, consumer client.Client, name string)
 	if err := consumer.List(ctx, &list); err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("listing the bindings: %w", err)
 	}
+	list.Items = slices.DeleteFunc(list.Items, func(b kubebindv1alpha2.APIServiceBinding) bool { return name != "" && b.Name != name })
+	if name != "" && len(list.Items) == 0 {
+		return nil, exit(ExitFailed, fmt.Errorf("there is no APIServiceBinding %q in your cluster", name), "What is bound: kubectl bind status")
+	}
+	providers := c.askProviders(ctx, consumer, list.Items)
 	var out []bindingStatus
 	for i := range list.Items {
-		if name == "" || list.Items[i].Name == name {
-			out = append(out, c.status(ctx, consumer, &list.Items[i]))
-		}
-	}
-	if name != "" && len(out) == 0 {
-		return nil, fmt.Errorf("there is no APIServiceBinding %q in your cluster", name)
+		out = append(out, status(ctx, consumer, &list.Items[i], providers[list.Items[i].Spec.KubeconfigSecretRef]))
 	}
 	return out, nil
 }
 
-func (c *cli) status(ctx context.Context, consumer client.Client, b *kubebindv1alpha2.APIServiceBinding) bindingStatus {
+// status puts together what the binding says of itself, what is counted, and what its provider says.
+func status(ctx context.Context, consumer client.Client, b *kubebindv1alpha2.APIServiceBinding, provider *providerStatus) bindingStatus {
 	out := bindingStatus{
-		TypeMeta: metav1.TypeMeta{APIVersion: kubebindv1alpha2.GroupVersion.String(), Kind: "BindingStatus"},
-		Provider: b.Status.ProviderPrettyName,
+		TypeMeta: typeMeta("BindingStatus"), Provider: b.Status.ProviderPrettyName,
+		LastHeartbeat: provider.heartbeat, Latency: provider.latency,
 	}
 	out.Name, out.CreationTimestamp = b.Name, b.CreationTimestamp
 	for _, bound := range b.Status.BoundSchemas {
@@ -113,54 +113,20 @@ func (c *cli) status(ctx context.Context, consumer client.Client, b *kubebindv1a
 		}
 		out.Resources = append(out.Resources, counted)
 	}
+	out.Conflicts = kubebindv1alpha2.ReadObjectProblems(b.Status.Conditions)[reasonConflict]
 	for _, condition := range b.Status.Conditions {
 		if condition.Status != metav1.ConditionTrue {
 			out.Problems = append(out.Problems, fmt.Sprintf("%s: %s: %s", condition.Type, condition.Reason, condition.Message))
 		}
 	}
-	out.Healthy = len(b.Status.Conditions) > 0 && len(out.Problems) == 0
-	c.askProvider(ctx, consumer, b, &out)
+	if len(b.Status.Conditions) == 0 {
+		out.Problems = append(out.Problems, "no konnector has looked at it yet")
+	}
+	if provider.problem != "" {
+		out.Problems = append(out.Problems, provider.problem)
+	}
+	out.Healthy = len(out.Problems) == 0
 	return out
-}
-
-// askProvider reads what the provider knows of the konnector, with the konnector's own credential.
-func (c *cli) askProvider(ctx context.Context, consumer client.Client, b *kubebindv1alpha2.APIServiceBinding, out *bindingStatus) {
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
-	defer cancel()
-	ref := b.Spec.KubeconfigSecretRef
-	secret := &corev1.Secret{}
-	if err := consumer.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, secret); err != nil {
-		return
-	}
-	place, err := install.Read(secret.Data[ref.Key])
-	if err != nil {
-		return
-	}
-	provider, err := c.providerClient(place)
-	if err != nil {
-		return
-	}
-	start := c.Now()
-	binding := &kubebindv1alpha2.ClusterBinding{}
-	err = provider.Get(ctx, client.ObjectKey{Namespace: place.Namespace, Name: kubebindv1alpha2.ClusterBindingName}, binding)
-	if err != nil {
-		out.Problems = append(out.Problems, "the provider does not answer this program: "+reasonOf(err))
-		out.Healthy = false
-		return
-	}
-	took := c.Now().Sub(start).Milliseconds()
-	out.Latency, out.LastHeartbeat = &took, binding.Status.LastHeartbeatTime
-}
-
-// reasonOf is the short form of an error of an API server.
-func reasonOf(err error) string {
-	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
-		return string(reason)
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "not in time"
-	}
-	return err.Error()
 }
 
 // count looks at the metadata of objects: one with the konnector's finalizer has, or gets, a copy.
@@ -197,7 +163,7 @@ func (c *cli) printStatus(o *output, found []bindingStatus) error {
 		}
 		list.Items = append(list.Items, *u)
 	}
-	if err := o.print(c.Out, c.ErrOut, list, c.statusTable(found)); err != nil || o.format != "" && o.format != "wide" {
+	if err := o.print(c.Out, c.ErrOut, list, c.statusTable(found)); err != nil || !o.people() {
 		return err
 	}
 	for _, s := range found {
@@ -216,7 +182,7 @@ func (c *cli) statusTable(found []bindingStatus) table {
 		byName[found[i].Name] = &found[i]
 	}
 	return table{
-		columns: []string{"NAME", "PROVIDER", "HEALTHY", "RESOURCES", "SYNCED", "HEARTBEAT", "LATENCY", "AGE"},
+		columns: []string{"NAME", "PROVIDER", "HEALTHY", "RESOURCES", "SYNCED", "CONFLICTS", "HEARTBEAT", "LATENCY", "AGE"},
 		none:    "Nothing is bound.",
 		row: func(item *unstructured.Unstructured) []string {
 			s := byName[item.GetName()]
@@ -234,7 +200,7 @@ func (c *cli) statusTable(found []bindingStatus) table {
 			}
 			return []string{
 				s.Name, orElse(s.Provider, "<unknown>"), strconv.FormatBool(s.Healthy), orNone(resources),
-				fmt.Sprintf("%d/%d", synced, objects), heartbeat, latency, age(item, c.Now()),
+				fmt.Sprintf("%d/%d", synced, objects), strconv.Itoa(s.Conflicts), heartbeat, latency, age(item, c.Now()),
 			}
 		},
 	}

@@ -66,6 +66,7 @@ func (c *cli) listCommand(name, short string, t table, list func(context.Context
 		},
 	}
 	o.addFlag(cmd)
+	cmd.ValidArgsFunction = first(c.knownServers)
 	return cmd
 }
 

@@ -33,6 +33,7 @@ then its CRD. With --orphan the provider's copies stay.`,
 		Args: exactly(1, "the name of a binding: see kubectl bind status"),
 		RunE: func(cmd *cobra.Command, args []string) error { return u.run(cmd.Context(), args[0]) },
 	}
+	cmd.ValidArgsFunction = first(c.bindings)
 	cmd.Flags().BoolVarP(&u.yes, "yes", "y", false, "Do not ask.")
 	cmd.Flags().BoolVar(&u.orphan, "orphan", false, "Leave the provider's copies as they are.")
 	cmd.Flags().BoolVar(&u.force, "force", false, "Do not wait for a provider that does not answer: what it holds stays there.")
@@ -54,7 +55,8 @@ func (u *unbind) run(ctx context.Context, name string) error {
 	} else if err != nil {
 		return fmt.Errorf("reading the binding: %w", err)
 	}
-	if err := u.confirm(ctx, u.question(ctx, consumer, binding)); err != nil {
+	objects := objectsOf(ctx, consumer, binding)
+	if err := u.confirm(ctx, u.question(objects, binding)); err != nil {
 		return err
 	}
 	if err := u.annotate(ctx, consumer, binding); err != nil {
@@ -69,29 +71,43 @@ func (u *unbind) run(ctx context.Context, name string) error {
 		return nil
 	}
 	if err := u.await(ctx, "the binding to go", func(ctx context.Context) (bool, string, error) { return gone(ctx, consumer, name) }); err != nil {
+		u.say("The removal of %s goes on without this program. See: kubectl bind status %[1]s", name)
 		return err
 	}
 	role := konnector.RoleFor(name, &kubebindv1alpha2.APIServiceExportRequestSpec{})
 	if err := consumer.Delete(ctx, role); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("taking back the konnector's rights on it: %w", err)
 	}
-	u.say("Unbound %s.", name)
+	u.say("Unbound %s. Gone from your cluster: %s of %s.", name, counted(objects, "object"), counted(len(binding.Status.BoundSchemas), "resource"))
 	return nil
 }
 
 // question says what will be lost.
-func (u *unbind) question(ctx context.Context, consumer client.Client, binding *kubebindv1alpha2.APIServiceBinding) string {
-	objects := 0
-	for _, bound := range binding.Status.BoundSchemas {
-		if counted, err := count(ctx, consumer, bound.GroupResource); err == nil {
-			objects += counted.Objects
-		}
-	}
+func (u *unbind) question(objects int, binding *kubebindv1alpha2.APIServiceBinding) string {
 	copies := "and the provider's copies of them"
 	if u.orphan {
 		copies = "but not the provider's copies of them"
 	}
-	return fmt.Sprintf("This removes %d objects of %d resources from your cluster, %s.", objects, len(binding.Status.BoundSchemas), copies)
+	return fmt.Sprintf("This removes %s of %s from your cluster, %s.", counted(objects, "object"), counted(len(binding.Status.BoundSchemas), "resource"), copies)
+}
+
+// objectsOf counts the objects that go with a binding.
+func objectsOf(ctx context.Context, consumer client.Client, binding *kubebindv1alpha2.APIServiceBinding) int {
+	objects := 0
+	for _, bound := range binding.Status.BoundSchemas {
+		if found, err := count(ctx, consumer, bound.GroupResource); err == nil {
+			objects += found.Objects
+		}
+	}
+	return objects
+}
+
+// counted is "1 object" or "2 objects".
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func (u *unbind) annotate(ctx context.Context, consumer client.Client, binding *kubebindv1alpha2.APIServiceBinding) error {

@@ -4,22 +4,23 @@ package backendclient
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"time"
+
+	clienttransport "k8s.io/client-go/transport"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 )
 
 const (
-	// timeout is how long an answer may take: a browser's bind waits a minute for the export.
+	// timeout is the default of Options.Timeout.
 	timeout = 90 * time.Second
 	// maxAnswer is how long an answer may be.
 	maxAnswer = 16 << 20
@@ -37,9 +38,12 @@ type Options struct {
 	Insecure bool
 	// Version is the client's, for the server's log.
 	Version string
+	// Timeout is how long an answer may take. Default: 90 s, as a bind waits a minute for the export.
+	Timeout time.Duration
 }
 
-// Client asks a backend. All methods return a *kubebindv1alpha2.Error for what the backend answers with one.
+// Client asks a backend. All methods return an *UnreachableError if nobody answers, an *AnswerError if something else than a
+// backend does, and a *RefusedError if the backend says no.
 type Client struct {
 	opts Options
 	base *url.URL
@@ -55,7 +59,8 @@ func New(opts Options) (*Client, error) {
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}
 	transport.TLSClientConfig.InsecureSkipVerify = opts.Insecure
 	return &Client{opts: opts, base: &url.URL{Scheme: base.Scheme, Host: base.Host}, http: &http.Client{
-		Transport: transport, Timeout: timeout,
+		// With -v=6 and more it says what is asked, without the token.
+		Transport: clienttransport.DebugWrappers(transport), Timeout: cmp.Or(opts.Timeout, timeout),
 		// A token goes nowhere but to the server it is for.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
@@ -152,31 +157,21 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return fmt.Errorf("asking the server: %w", err)
+		return &UnreachableError{Server: c.base.String(), Err: withoutURL(err)}
 	}
 	defer response.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("reading the server's answer: %w", err)
+		return &UnreachableError{Server: c.base.String(), Err: fmt.Errorf("reading its answer: %w", err)}
 	}
 	if response.StatusCode != http.StatusOK {
-		return refusal(c.base, response, raw)
+		return c.refusal(response, raw)
 	}
 	if into == nil {
 		return nil
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("%s is no kube-bind server: its answer to %s is not the JSON that is expected", c.base, path)
+		return c.foreign(response)
 	}
 	return nil
-}
-
-// refusal returns the Error that the server answered with, or what kind of answer that was.
-func refusal(server *url.URL, response *http.Response, raw []byte) error {
-	kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
-	known := &kubebindv1alpha2.Error{}
-	if err == nil && kind == "application/json" && json.Unmarshal(raw, known) == nil && known.Code != "" {
-		return known
-	}
-	return errors.New(server.String() + " answers " + response.Status + ": it may be no kube-bind server, or something before it")
 }

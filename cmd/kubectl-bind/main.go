@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,12 +19,10 @@ var version = "v0.0.0"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	// Who presses Ctrl-C twice does not want to wait.
+	context.AfterFunc(ctx, stop)
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	err := cli.NewCommand(streams, cli.Options{Version: version}).ExecuteContext(ctx)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "Error:", err)
-	}
+	code := cli.Execute(ctx, cli.NewCommand(streams, cli.Options{Version: version}))
 	stop()
-	os.Exit(cli.ExitCode(err))
+	os.Exit(code)
 }

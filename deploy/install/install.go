@@ -26,6 +26,8 @@ type Installer struct {
 	Owner client.FieldOwner
 	// Konnector is which one to deploy.
 	Konnector konnector.Options
+	// Downgrade deploys Konnector also where a newer one is.
+	Downgrade bool
 	// SkipKonnector leaves konnector and rights out: it runs elsewhere.
 	SkipKonnector bool
 	// Say is told what is done, a line at a time.
@@ -103,7 +105,7 @@ func (i *Installer) save(ctx context.Context, want *corev1.Secret) (created bool
 	return false, i.Client.Update(ctx, have, i.Owner)
 }
 
-// deploy brings the konnector to the wanted version. A newer one is left.
+// deploy brings the konnector to the wanted version. A newer one is left, unless a downgrade was asked for.
 func (i *Installer) deploy(ctx context.Context) error {
 	have := &appsv1.Deployment{}
 	err := i.Client.Get(ctx, KonnectorKey(), have)
@@ -111,9 +113,9 @@ func (i *Installer) deploy(ctx context.Context) error {
 		return fmt.Errorf("looking for the konnector: %w", err)
 	}
 	wanted := i.Konnector
-	switch decide(err == nil, imageOf(have), i.Konnector.Image, i.Konnector.Version) {
+	switch decide(err == nil, ImageOf(have), i.Konnector.Image, i.Konnector.Version, i.Downgrade) {
 	case keep:
-		i.Say("ℹ️  The konnector in your cluster stays as it is (%s).", imageOf(have))
+		i.Say("ℹ️  The konnector in your cluster stays as it is (%s).", ImageOf(have))
 		return nil
 	case update:
 		i.Say("🚀 Updating konnector to %s in namespace %s.", i.Konnector.Label(), kubebindv1alpha2.ConsumerNamespace)
@@ -146,7 +148,8 @@ func Running(ctx context.Context, c client.Client) (bool, string, error) {
 	return d.Status.ObservedGeneration >= d.Generation && d.Status.UpdatedReplicas > 0 && d.Status.AvailableReplicas > 0, message, nil
 }
 
-func imageOf(d *appsv1.Deployment) string {
+// ImageOf is the image of a konnector's Deployment, or "".
+func ImageOf(d *appsv1.Deployment) string {
 	for _, c := range d.Spec.Template.Spec.Containers {
 		if c.Name == konnector.Name {
 			return c.Image
@@ -170,8 +173,9 @@ const (
 //	an image was named                              update, unless it is that one
 //	its tag, or our version, is no version          keep: somebody built it themselves
 //	ours is newer                                   update
-//	ours is the same or older                       keep
-func decide(found bool, image, wanted, version string) action {
+//	ours is older                                   keep, unless a downgrade was asked for
+//	ours is the same                                keep
+func decide(found bool, image, wanted, version string, downgrade bool) action {
 	if !found {
 		return create
 	}
@@ -190,7 +194,7 @@ func decide(found bool, image, wanted, version string) action {
 		return keep
 	}
 	ours, err := semver.NewVersion(version)
-	if err != nil || !have.LessThan(ours) {
+	if err != nil || have.Equal(ours) || have.GreaterThan(ours) && !downgrade {
 		return keep
 	}
 	return update

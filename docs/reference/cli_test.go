@@ -36,6 +36,8 @@ Results go to stdout, what is going on to stderr. Exit codes:
 | 5 | not in time; the command can be run again |
 | 6 | a binding is not healthy (status --exit-code) |
 | 7 | not agreed to what the provider asks for |
+| 8 | the server or a cluster is away, or something else answers in its place; the command can be run again |
+| 130 | interrupted by Ctrl-C |
 `
 
 // The reference of the commands is what the commands say.

@@ -24,7 +24,8 @@ func TestDryRunIsAWorkingBinding(t *testing.T) {
 	w := newWorld(t, pair.Options{Workloads: true})
 	w.run(t, cli.ExitOK, "login", w.Door())
 	out := w.run(t, cli.ExitOK, "--kubeconfig", filepath.Join(w.home, "nowhere"), "--template", "cowboys", "--yes", "--dry-run=client", "-o", "yaml")
-	says(t, out.stderr, "Your cluster cannot be reached", "Nothing is written to your cluster. The contract at the provider is made.", "This has a credential")
+	says(t, out.stderr, "Your cluster cannot be reached", "Nothing is written to your cluster. The contract at the provider is made.",
+		"This has a credential", "Made at the provider: namespace kube-bind-", "with the exports cowboys. Nothing was written to your cluster.")
 	for _, kind := range []string{"Namespace", "CustomResourceDefinition", "Deployment", "Secret", "APIServiceBinding"} {
 		if !strings.Contains(out.stdout, "kind: "+kind+"\n") {
 			t.Errorf("there is no %s in the bundle", kind)

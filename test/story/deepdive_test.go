@@ -62,10 +62,12 @@ func TestDeepDive(t *testing.T) {
 	if out.stdout != "apiservicebinding.kube-bind.io/cowboys\n" {
 		t.Errorf("-o name prints %q", out.stdout)
 	}
-	says(t, w.run(t, cli.ExitOK, "status", "--exit-code").stdout, "NAME", "SYNCED", "HEARTBEAT", "cowboys", "BigCorp.com", "true", "cowboys.wildwest.dev", "1/1", "ago")
+	says(t, w.run(t, cli.ExitOK, "status", "--exit-code").stdout, "NAME", "SYNCED", "HEARTBEAT", "cowboys", "BigCorp.com", "true", "cowboys.wildwest.dev", "1/1", "0", "ago", "ms")
+
+	says(t, w.run(t, cli.ExitOK, "version").stdout, "kubectl-bind v0.0.1", "server       v0.0.1 ("+w.Door()+", BigCorp.com)", "konnector    ghcr.io/kbind-dev/konnector:v0.0.1")
 
 	says(t, w.run(t, cli.ExitDeclined, "unbind", "cowboys").stderr, "--yes")
-	says(t, w.run(t, cli.ExitOK, "unbind", "cowboys", "--yes").stderr, "Unbound cowboys.")
+	says(t, w.run(t, cli.ExitOK, "unbind", "cowboys", "--yes").stderr, "Unbound cowboys. Gone from your cluster: 1 object of 1 resource.")
 	if out := w.run(t, cli.ExitOK, "status"); !strings.Contains(out.stderr, "Nothing is bound.") {
 		t.Errorf("status says %s%s", out.stdout, out.stderr)
 	}

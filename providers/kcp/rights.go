@@ -56,8 +56,8 @@ func (p *Provider) allowOurselves(ctx context.Context, at *site) error {
 		err = client.IgnoreAlreadyExists(at.live.Create(ctx, binding))
 	case err == nil && have.RoleRef != binding.RoleRef:
 		return &providers.ForeignError{Object: "ClusterRoleBinding " + ownRole, Message: "it binds another role; remove it"}
-	case err == nil && !equality.Semantic.DeepEqual(have.Subjects, binding.Subjects):
-		have.Subjects = binding.Subjects
+	case err == nil && !slices.Contains(have.Subjects, subject):
+		have.Subjects = append(have.Subjects, subject) // the others may be those of another kube-bind
 		err = at.live.Update(ctx, have)
 	}
 	if err != nil {

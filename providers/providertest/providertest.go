@@ -124,16 +124,22 @@ func (w World) until(t *testing.T, what string, call func(ctx context.Context) e
 
 // patiently repeats a call that is not ready.
 func patiently(ctx context.Context, call func(ctx context.Context) error) error {
-	return wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, timeout, true, func(ctx context.Context) (bool, error) {
+	var last *providers.NotReadyError
+	err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, timeout, true, func(ctx context.Context) (bool, error) {
 		err := call(ctx)
 		if notReady, ok := errors.AsType[*providers.NotReadyError](err); ok {
 			if notReady.RetryAfter <= 0 {
 				return false, errors.New("a NotReadyError does not say when to try again")
 			}
+			last = notReady
 			return false, nil
 		}
 		return err == nil, err
 	})
+	if wait.Interrupted(err) && last != nil {
+		return fmt.Errorf("%w: %w", err, last)
+	}
+	return err
 }
 
 // as returns a client with the credential of a place.

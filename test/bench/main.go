@@ -26,6 +26,8 @@ func main() {
 	referring := flag.Int("referring", 5000, "objects that refer to claimed ones")
 	namespaces := flag.Int("namespaces", 200, "namespaces in scope Namespaced")
 	exports := flag.Int("exports", 50, "exports on one connection")
+	consumers := flag.Int("consumers", 50, "consumers that are placed, on kcp")
+	kcpOnly := flag.Bool("kcp-only", false, "measure only what is particular to kcp")
 	scaleOnly := flag.Bool("scale-only", false, "leave out bursts, latency, memory and restart")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -34,6 +36,7 @@ func main() {
 	defer cancel()
 	if err := run(ctx, *out, sizes{
 		burst: *burst, held: *held, single: *single, referring: *referring, namespaces: *namespaces, exports: *exports, scaleOnly: *scaleOnly,
+		workspaces: []int{1, 10, 100}, consumers: *consumers, kcpOnly: *kcpOnly,
 	}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -45,10 +48,21 @@ type sizes struct {
 	burst, held, single            int
 	referring, namespaces, exports int
 	scaleOnly                      bool
+	workspaces                     []int
+	consumers                      int
+	kcpOnly                        bool
 }
 
 func run(ctx context.Context, out string, n sizes) error {
 	r := &results{}
+	if n.kcpOnly {
+		var err error
+		if r.KCP, err = measureKCP(ctx, n); err != nil {
+			return err
+		}
+		r.KCP.print(os.Stdout)
+		return r.write(out)
+	}
 	if !n.scaleOnly {
 		var err error
 		if r, err = measureSync(ctx, n); err != nil {

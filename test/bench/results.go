@@ -39,6 +39,8 @@ type results struct {
 	RestartSeconds float64 `json:"restartSeconds"`
 	// Scale is how the konnector grows.
 	Scale *scaleResults `json:"scale,omitempty"`
+	// KCP is how a backend on kcp grows.
+	KCP *kcpResults `json:"kcp,omitempty"`
 }
 
 // burst is one operation on many objects: what was measured, and what follows from it.

@@ -10,9 +10,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
@@ -38,9 +44,9 @@ func (c consumer) renewed(t *testing.T) *corev1.Secret {
 	return secret
 }
 
-// H12: deleting the ServiceAccount revokes a credential, and a new one is where the provider finds it. Of a token without
+// H12, SEC-16: deleting the ServiceAccount revokes a credential, and a new one is where the provider finds it. Of a token without
 // expiry, deleting its Secret is enough.
-func TestRevocation(t *testing.T) {
+func TestSEC16Revocation(t *testing.T) {
 	for name, tc := range map[string]struct {
 		static bool
 		object client.Object
@@ -64,6 +70,38 @@ func TestRevocation(t *testing.T) {
 			c.renewed(t)
 		})
 	}
+}
+
+// SEC-16: a token says itself when it ends, and whoever has it gets no other that lasts longer.
+func TestSEC16TokensExpire(t *testing.T) {
+	start(t, func(o *backend.Options) { o.ConsumerTokenLifetime = 10 * time.Minute })
+	c := bind(t, newNamespace(t, "-requests"), "place", t.Name(), "")
+	cfg, err := clientcmd.RESTConfigFromKubeConfig(c.kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := jwt.ParseSigned(cfg.BearerToken, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims jwt.Claims
+	if err := token.UnsafeClaimsWithoutVerification(&claims); err != nil || claims.Expiry == nil || claims.IssuedAt == nil {
+		t.Fatalf("the token does not expire: %v", err)
+	}
+	if lifetime := claims.Expiry.Time().Sub(claims.IssuedAt.Time()); lifetime != 10*time.Minute {
+		t.Errorf("it is good for %s", lifetime)
+	}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: kubebindv1alpha2.BinderName}}
+	year := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](365 * 24 * 3600)}}
+	static := &corev1.Secret{Type: corev1.SecretTypeServiceAccountToken}
+	static.Namespace, static.Name = c.namespace, "static"
+	static.Annotations = map[string]string{corev1.ServiceAccountNameKey: account.Name}
+	forbidden(t, map[string]error{
+		"have a token made that lasts a year":       c.SubResource("token").Create(t.Context(), account, year),
+		"make itself a token that lasts for ever":   c.Create(t.Context(), static),
+		"put off the renewal":                       c.Patch(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: kubebindv1alpha2.KubeconfigSecretName}}, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":null}}`))),
+		"have another account with the same rights": c.Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "another"}}),
+	})
 }
 
 // SEC-16: a credential is renewed in time though nothing happens in the cluster. Its time is set to be soon: that is an event,

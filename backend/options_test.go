@@ -35,7 +35,7 @@ func parse(t *testing.T, args ...string) (Options, error) {
 }
 
 // SEC-13: a wrong value of any flag is refused, with the good ones.
-func TestBadFlags(t *testing.T) {
+func TestSEC13BadFlags(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -4,12 +4,14 @@ package backend_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -291,6 +293,47 @@ func TestSEC5TemplatesAreEnforced(t *testing.T) {
 		Spec:       kubebindv1alpha2.APIServiceExportRequestSpec{Resources: []kubebindv1alpha2.ExportedResource{granted.resource()}},
 	})
 	answered(t, c, request, kubebindv1alpha2.PhaseSucceeded, "")
+	grantsItself(t, c, request)
+}
+
+// grantsItself has a consumer try to be granted more, past the requests for it: by the grant, and by what becomes of requests.
+func grantsItself(t *testing.T, c consumer, request *kubebindv1alpha2.APIServiceExportRequest) {
+	t.Helper()
+	ctx := t.Context()
+	merge := func(patch string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(patch)) }
+	claims := merge(`{"spec":{"permissionClaims":[{"resource":"secrets","selector":{}}]}}`)
+	grant := merge(`{"spec":{"serviceProviderSpec":{"more":true}}}`)
+	place := get(t, c.Client, c.namespace, kubebindv1alpha2.ClusterBindingName, &kubebindv1alpha2.ClusterBinding{})
+	export := get(t, c.Client, c.namespace, request.Name, &kubebindv1alpha2.APIServiceExport{})
+	var schemas kubebindv1alpha2.BoundSchemaList
+	if err := c.List(ctx, &schemas, client.InNamespace(c.namespace)); err != nil || len(schemas.Items) == 0 {
+		t.Fatalf("%d schemas, %v", len(schemas.Items), err)
+	}
+	own := metav1.ObjectMeta{Namespace: c.namespace, Name: "own"}
+	forbidden(t, map[string]error{
+		"change its grant":              c.Patch(ctx, place.DeepCopy(), grant),
+		"change an export":              c.Patch(ctx, export.DeepCopy(), claims),
+		"create an export":              c.Create(ctx, &kubebindv1alpha2.APIServiceExport{ObjectMeta: own, Spec: export.Spec}),
+		"change a request":              c.Patch(ctx, request.DeepCopy(), claims),
+		"say that a request is granted": c.Status().Patch(ctx, request.DeepCopy(), merge(`{"status":{"phase":"Succeeded"}}`)),
+		"change a schema":               c.Patch(ctx, schemas.Items[0].DeepCopy(), merge(`{"spec":{"group":""}}`)),
+		"create a schema":               c.Create(ctx, &kubebindv1alpha2.BoundSchema{ObjectMeta: own, Spec: schemas.Items[0].Spec}),
+		"offer a template":              c.Create(ctx, &kubebindv1alpha2.APIServiceExportTemplate{ObjectMeta: metav1.ObjectMeta{Name: unique(t) + "-own"}}),
+		"ask for another place":         c.Create(ctx, newRequest(c.namespace, "own", "another", "")),
+		"give itself a role": c.Create(ctx, &rbacv1.RoleBinding{
+			ObjectMeta: own, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: c.namespace, Name: kubebindv1alpha2.BinderName}},
+		}),
+	})
+	// Statuses it may write: nothing else changes by that way.
+	if err := errors.Join(c.Status().Patch(ctx, place.DeepCopy(), grant), c.Status().Patch(ctx, export.DeepCopy(), claims)); err != nil {
+		t.Fatal(err)
+	}
+	after := get(t, admin(t), c.namespace, place.Name, &kubebindv1alpha2.ClusterBinding{})
+	exported := get(t, admin(t), c.namespace, export.Name, &kubebindv1alpha2.APIServiceExport{})
+	if !equality.Semantic.DeepEqual(after.Spec, place.Spec) || !equality.Semantic.DeepEqual(exported.Spec, export.Spec) {
+		t.Errorf("it changed %+v and %+v", after.Spec, exported.Spec)
+	}
 }
 
 // answered waits until an export request is in a phase, for a reason.

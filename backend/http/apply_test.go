@@ -5,6 +5,7 @@ package http
 import (
 	"bytes"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -66,6 +67,31 @@ func TestSEC1Reachable(t *testing.T) {
 		}
 		if got := reachable(true)("tcp", address, nil) == nil; got != want.local {
 			t.Errorf("%s, from this machine: got %v", address, got)
+		}
+	}
+}
+
+// SEC-1: such a connection is not even begun, neither at once nor when a cluster sends the backend there.
+func TestSEC1NoWayInside(t *testing.T) {
+	var asked atomic.Int64
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		// Refused as well, and nobody is there should the check ever fail.
+		http.Redirect(w, r, "https://0.0.0.0:1/", http.StatusTemporaryRedirect)
+	}))
+	defer server.Close()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	for origin, asks := range map[string]int64{"bind.example.com": 0, "127.0.0.1:8080": 1} {
+		asked.Store(0)
+		d := &Door{opts: Options{Origin: &url.URL{Scheme: "https", Host: origin}}}
+		consumer, err := d.consumerClient(&kubeconfig.Credential{Config: &rest.Config{
+			Host: server.URL, BearerToken: "t", TLSClientConfig: rest.TLSClientConfig{CAData: ca},
+		}})
+		if err == nil {
+			err = consumer.Get(t.Context(), client.ObjectKey{Name: "x"}, &corev1.Namespace{})
+		}
+		if !errors.Is(err, errUnreachable) || asked.Load() != asks {
+			t.Errorf("from %s: asked %d times, %v", origin, asked.Load(), err)
 		}
 	}
 }

@@ -104,7 +104,7 @@ func TestSEC15W48RenewedTokenIsTakenOver(t *testing.T) {
 
 // SEC-16: a backend that goes over to tokens that expire gives the running konnector one, and later the next, and nobody
 // notices: neither needs the one before.
-func TestTokensAreRenewedUnderARunningKonnector(t *testing.T) {
+func TestSEC16TokensAreRenewedUnderARunningKonnector(t *testing.T) {
 	t.Parallel()
 	p, place := ownPair(t, "--static-consumer-tokens")
 	ns := expect.Namespace(t, p.Consumer, "renewing")

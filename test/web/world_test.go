@@ -18,6 +18,7 @@ import (
 	"github.com/go-logr/logr"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,6 +43,8 @@ const timeout = 60 * time.Second
 var world struct {
 	origin   string
 	provider client.Client
+	// config has all rights in the provider.
+	config *rest.Config
 	// kubeconfig is a file with all rights in the consumer.
 	kubeconfig string
 	// chromium is the browser. Each test has a profile of its own in it.
@@ -96,6 +99,7 @@ func begin(ctx context.Context, ended chan error) (running int, planes []*contro
 	if err := errors.Join(failed...); err != nil {
 		return 0, planes, err
 	}
+	world.config = planes[0].Config()
 	world.provider, err = clientOf(planes[0])
 	if err != nil {
 		return 0, planes, err
@@ -106,7 +110,7 @@ func begin(ctx context.Context, ended chan error) (running int, planes []*contro
 		return 0, planes, err
 	}
 	world.origin = "http://" + listener.Addr().String()
-	b, err := newBackend(planes[0], listener.Addr().String())
+	b, err := backend.New(backendOptions(listener.Addr().String()))
 	if err = errors.Join(err, listener.Close()); err != nil {
 		return 0, planes, err
 	}
@@ -116,21 +120,21 @@ func begin(ctx context.Context, ended chan error) (running int, planes []*contro
 	}
 	go func() { ended <- b.Run(ctx) }()
 	go func() { ended <- k.Run(ctx) }()
-	return 2, planes, errors.Join(offer(ctx), opened(ctx))
+	return 2, planes, errors.Join(offer(ctx), opened(ctx, world.origin))
 }
 
-// opened waits until the backend answers.
-func opened(ctx context.Context) error {
+// opened waits until the backend at an origin answers.
+func opened(ctx context.Context, origin string) error {
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, timeout, true, func(ctx context.Context) (bool, error) {
-		last = knock(ctx)
+		last = knock(ctx, origin)
 		return last == nil, nil
 	})
 	return errors.Join(err, last)
 }
 
-func knock(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, world.origin+"/healthz", nil)
+func knock(ctx context.Context, origin string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, origin+"/healthz", nil)
 	if err != nil {
 		return err
 	}
@@ -149,9 +153,9 @@ func clientOf(plane *controlplane.ControlPlane) (client.Client, error) {
 	return client.New(plane.Config(), client.Options{Scheme: scheme})
 }
 
-func newBackend(plane *controlplane.ControlPlane, address string) (*backend.Backend, error) {
+func backendOptions(address string) backend.Options {
 	opts := backend.NewOptions()
-	opts.Config = plane.Config()
+	opts.Config = world.config
 	opts.LeaderElect = false
 	opts.PrettyName = "Orchard Cloud"
 	opts.Version = "v1.0.0"
@@ -161,7 +165,7 @@ func newBackend(plane *controlplane.ControlPlane, address string) (*backend.Back
 	opts.FrontDoor.ApplyBinding = true
 	// Bob may bind what RBAC gives him, which is nothing.
 	opts.FrontDoor.AllowedUsers = []string{"alice"}
-	return backend.New(opts)
+	return opts
 }
 
 func newKonnector(plane *controlplane.ControlPlane) (*konnector.Konnector, error) {
@@ -283,6 +287,8 @@ func installCRD(ctx context.Context, file string) (*apiextensionsv1.CustomResour
 func startChromium(ctx context.Context) (stop func()) {
 	allocator, stopAllocator := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("lang", "en-US"),
+		// Hosts of tests are here.
+		chromedp.Flag("host-resolver-rules", "MAP *.example.com 127.0.0.1"),
 	)...)
 	browser, stopBrowser := chromedp.NewContext(allocator)
 	world.chromium = browser

@@ -139,13 +139,23 @@ func Running(ctx context.Context, c client.Client) (bool, string, error) {
 	if err := c.Get(ctx, KonnectorKey(), d); err != nil {
 		return false, "", fmt.Errorf("looking at the konnector: %w", err)
 	}
-	message := fmt.Sprintf("%d of %d replicas are ready", d.Status.ReadyReplicas, konnector.Replicas)
+	ready := current(d)
+	message := fmt.Sprintf("%d of %d replicas are ready", ready, konnector.Replicas)
 	for _, c := range d.Status.Conditions {
 		if c.Status == corev1.ConditionFalse || c.Type == appsv1.DeploymentReplicaFailure {
 			message += "; " + c.Message
 		}
 	}
-	return d.Status.ObservedGeneration >= d.Generation && d.Status.UpdatedReplicas > 0 && d.Status.AvailableReplicas > 0, message, nil
+	return ready > 0, message, nil
+}
+
+// current is how many replicas of the latest version are available, at least: older ones go last, and count as available.
+func current(d *appsv1.Deployment) int32 {
+	if d.Status.ObservedGeneration < d.Generation {
+		return 0
+	}
+	older := d.Status.Replicas - d.Status.UpdatedReplicas
+	return min(max(d.Status.AvailableReplicas-older, 0), d.Status.UpdatedReplicas)
 }
 
 // ImageOf is the image of a konnector's Deployment, or "".

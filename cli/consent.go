@@ -36,12 +36,12 @@ func (b *binder) confirm(ctx context.Context, question string) error {
 	if b.yes {
 		return nil
 	}
+	if question != "" {
+		b.say("%s", question)
+	}
 	in, ok := b.In.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return exit(ExitDeclined, errors.New("this is no terminal: nobody can be asked whether that is agreed to"), "Add --yes to agree.")
-	}
-	if question != "" {
-		b.say("%s", question)
 	}
 	fmt.Fprint(b.ErrOut, "Do you agree? [y/N] ")
 	answers := make(chan string, 1)

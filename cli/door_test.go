@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -69,22 +70,23 @@ func (w *terminal) runWith(ctx context.Context, streams genericiooptions.IOStrea
 // wants checks an exit code, that words stand in stderr, and that results are on stdout only if there is one.
 func (r result) wants(t *testing.T, code int, words ...string) {
 	t.Helper()
+	var wrong []string
 	if r.code != code {
-		t.Errorf("exit code %d, want %d", r.code, code)
+		wrong = append(wrong, fmt.Sprintf("exit code %d, want %d", r.code, code))
 	}
 	for _, word := range words {
 		if !strings.Contains(r.stderr, word) {
-			t.Errorf("stderr does not say %q", word)
+			wrong = append(wrong, fmt.Sprintf("stderr does not say %q", word))
 		}
 	}
 	if code != ExitOK && code != ExitUnhealthy && r.stdout != "" {
-		t.Errorf("a command that failed has a result: %q", r.stdout)
+		wrong = append(wrong, "a command that failed has a result")
 	}
 	if strings.Contains(r.stdout+r.stderr, "secret-token") {
-		t.Error("the token is shown")
+		wrong = append(wrong, "the token is shown")
 	}
-	if t.Failed() {
-		t.Logf("stdout:\n%s\nstderr:\n%s", r.stdout, r.stderr)
+	if len(wrong) > 0 {
+		t.Errorf("%s\nstdout:\n%s\nstderr:\n%s", strings.Join(wrong, "; "), r.stdout, r.stderr)
 	}
 }
 

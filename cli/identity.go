@@ -40,7 +40,8 @@ func (c *cli) identityCommand() *cobra.Command {
 func identityOf(ctx context.Context, consumer client.Client, namespace string) (string, error) {
 	ns := &corev1.Namespace{}
 	if err := consumer.Get(ctx, client.ObjectKey{Name: namespace}, ns); err != nil {
-		return "", exit(ExitFailed, fmt.Errorf("reading the identity of your cluster: %w", err), "See --kubeconfig and --context, or name the identity with --cluster-identity.")
+		code, _ := explain(err)
+		return "", exit(code, fmt.Errorf("reading the identity of your cluster: %w", err), "See --kubeconfig and --context, or name the identity with --cluster-identity.")
 	}
 	return string(ns.UID), nil
 }

@@ -22,6 +22,8 @@ func (c *cli) templatesCommand() *cobra.Command {
 			return nil, err
 		}
 		list.TypeMeta = typeMeta("APIServiceExportTemplateList")
+		// A list of nothing is a list.
+		list.Items = append([]kubebindv1alpha2.APIServiceExportTemplate{}, list.Items...)
 		for i := range list.Items {
 			list.Items[i].TypeMeta = typeMeta("APIServiceExportTemplate")
 		}
@@ -36,6 +38,7 @@ func (c *cli) collectionsCommand() *cobra.Command {
 			return nil, err
 		}
 		list.TypeMeta = typeMeta("CollectionList")
+		list.Items = append([]kubebindv1alpha2.Collection{}, list.Items...)
 		for i := range list.Items {
 			list.Items[i].TypeMeta = typeMeta("Collection")
 		}

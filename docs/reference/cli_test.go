@@ -38,6 +38,15 @@ Results go to stdout, what is going on to stderr. Exit codes:
 | 7 | not agreed to what the provider asks for |
 | 8 | the server or a cluster is away, or something else answers in its place; the command can be run again |
 | 130 | interrupted by Ctrl-C |
+
+An error says what to do next. What waits shows a spinner on a terminal, and a line for each change elsewhere; Ctrl-C ends it, and
+what was made until then is told.
+
+"kubectl bind completion --help" says how to have Tab complete commands, flags, templates, bindings and servers of kubectl-bind.
+For "kubectl bind", kubectl asks a program called kubectl_complete-bind in the PATH:
+
+    #!/bin/sh
+    exec kubectl-bind __complete "$@"
 `
 
 // The reference of the commands is what the commands say.

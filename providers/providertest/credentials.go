@@ -218,18 +218,25 @@ func testConcurrentRenewals(t *testing.T, w World) {
 	}
 }
 
-// testDamaged expects a kubeconfig of somebody else's making to be replaced.
+// testDamaged expects a kubeconfig of somebody else's making to be replaced by one that is good.
 func testDamaged(t *testing.T, w World) {
 	p := w.place(t, person(t, "a"))
 	secret, err := w.kubeconfigSecret(t, p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret.Data[p.KubeconfigSecret.Key] = []byte("users: [{name: default, user: {token: a.b.c}}]")
+	damaged := []byte("users: [{name: default, user: {token: a.b.c}}]")
+	secret.Data[p.KubeconfigSecret.Key] = damaged
 	if err := w.admin(t, p).Update(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.opens(t.Context(), t, p, w.renewed(t, p).Kubeconfig); err != nil {
-		t.Errorf("the new credential: %v", err)
-	}
+	// Who has read the old one just before may put that back, which is as good.
+	w.eventually(t, "a credential that is good", func(ctx context.Context) error {
+		repaired := w.repair(t, p)
+		secret, err := w.kubeconfigSecret(t, p)
+		if err != nil || bytes.Equal(secret.Data[p.KubeconfigSecret.Key], damaged) {
+			return fmt.Errorf("the Secret has still the damaged one (%v)", err)
+		}
+		return w.opens(ctx, t, p, repaired.Kubeconfig)
+	})
 }

@@ -54,9 +54,9 @@ test-e2e: tools-test build $(GOTESTSUM) ## Run the shipped binaries against two 
 	$(GOTESTSUM) --format=standard-quiet -- -count=1 -p=1 -parallel=4 -timeout=20m $$packages
 
 .PHONY: bench
-bench: tools build ## Measure the konnector against the raw floor; prints a table and writes bench.json.
+bench: tools build $(if $(filter kcp,$(PROVIDER)),bin/kcp) ## Measure the konnector against the raw floor; prints a table and writes bench.json. PROVIDER=kcp: a backend on kcp.
 	@go build -o bin/bench ./test/bench
-	@bin/bench -o bench.json
+	@bin/bench -o bench.json $(if $(filter kcp,$(PROVIDER)),--kcp-only)
 
 ##@ Code
 

@@ -11,6 +11,7 @@ import (
 	corev1alpha1 "github.com/kcp-dev/sdk/apis/core/v1alpha1"
 	tenancyv1alpha1 "github.com/kcp-dev/sdk/apis/tenancy/v1alpha1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
@@ -60,10 +61,12 @@ func (m *member) host() multicluster.ClusterName {
 type site struct {
 	cluster.Cluster
 	name   multicluster.ClusterName
+	cache  cache.Cache
 	client client.Client
 	live   client.Client
 }
 
+func (s *site) GetCache() cache.Cache       { return s.cache }
 func (s *site) GetClient() client.Client    { return s.client }
 func (s *site) GetAPIReader() client.Reader { return s.live }
 
@@ -78,6 +81,7 @@ func (p *Provider) newSite(s *shard, name multicluster.ClusterName) (*site, erro
 		return nil, fmt.Errorf("making the cluster: %w", err)
 	}
 	out := &site{Cluster: scoped, name: name}
+	out.cache = &siteCache{Cache: scoped.GetCache(), cluster: logicalcluster.Name(name), boards: s.boards}
 	opts := client.Options{Scheme: p.local.GetScheme(), HTTPClient: s.http, Mapper: s.mapper}
 	if out.live, err = client.New(scoped.GetConfig(), opts); err != nil {
 		return nil, fmt.Errorf("making the client: %w", err)

@@ -30,6 +30,7 @@ type shard struct {
 	// export and exportCluster are what bindings have to be of.
 	export, exportCluster string
 	cache                 mcpcache.WildcardCache
+	boards                *switchboards
 	bindings              toolscache.SharedIndexInformer
 	// http and mapper are shared by the clients of all workspaces: the same APIs are served in each of them.
 	http   *http.Client
@@ -114,6 +115,7 @@ func (p *Provider) newShard(url string) (*shard, error) {
 	if s.cache, err = mcpcache.NewWildcardCache(s.config, opts); err != nil {
 		return nil, fmt.Errorf("making the cache for %s: %w", url, err)
 	}
+	s.boards = newSwitchboards(s.cache, opts.Scheme)
 	if s.bindings, _, _, err = s.cache.GetSharedInformer(&apisv1alpha2.APIBinding{}); err != nil {
 		return nil, fmt.Errorf("watching APIBindings at %s: %w", url, err)
 	}

@@ -234,8 +234,11 @@ func testDamaged(t *testing.T, w World) {
 	w.eventually(t, "a credential that is good", func(ctx context.Context) error {
 		repaired := w.repair(t, p)
 		secret, err := w.kubeconfigSecret(t, p)
-		if err != nil || bytes.Equal(secret.Data[p.KubeconfigSecret.Key], damaged) {
-			return fmt.Errorf("the Secret has still the damaged one (%v)", err)
+		if err == nil && bytes.Equal(secret.Data[p.KubeconfigSecret.Key], damaged) {
+			err = errors.New("the Secret has still the damaged one")
+		}
+		if err != nil {
+			return err
 		}
 		return w.opens(ctx, t, p, repaired.Kubeconfig)
 	})

@@ -168,7 +168,7 @@ func (b *kcpBench) served(ctx context.Context, count int) error {
 	})
 }
 
-// places places consumers, one after the other.
+// places makes places for consumers, one after the other.
 func (b *kcpBench) places(ctx context.Context, r *kcpResults, count int) error {
 	fmt.Fprintf(os.Stderr, "%d consumers.\n", count)
 	crd, err := exampleCRD(ctx)

@@ -14,9 +14,9 @@ import (
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 )
 
-// crdOf returns the CRD that an APIResourceSchema is the content of. Its conversion is left out: with kcp it is the
+// CRDOf returns the CRD that an APIResourceSchema is the content of. Its conversion is left out: with kcp it is the
 // APIExport's, or a webhook that consumers never get.
-func crdOf(s *apisv1alpha1.APIResourceSchema) (*apiextensionsv1.CustomResourceDefinition, error) {
+func CRDOf(s *apisv1alpha1.APIResourceSchema) (*apiextensionsv1.CustomResourceDefinition, error) {
 	out := &apiextensionsv1.CustomResourceDefinition{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:   s.Spec.Names.Plural + "." + s.Spec.Group,

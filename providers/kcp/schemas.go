@@ -57,7 +57,7 @@ func (p *Provider) schemaOf(ctx context.Context, host *member, o offer) (*apiext
 		if err := host.client.Get(ctx, key, s); err != nil {
 			return nil, fmt.Errorf("reading the APIResourceSchema %s: %w", o.schema, err)
 		}
-		return crdOf(s)
+		return CRDOf(s)
 	}
 	cached := schemaKey{multicluster.ClusterName(o.path), o.schema}
 	if crd := p.schemas.get(cached); crd != nil {
@@ -70,7 +70,7 @@ func (p *Provider) schemaOf(ctx context.Context, host *member, o offer) (*apiext
 	if err := elsewhere.Get(ctx, key, s); err != nil {
 		return nil, fmt.Errorf("reading the APIResourceSchema %s that the workspace has bound: %w", o.schema, err)
 	}
-	crd, err := crdOf(s)
+	crd, err := CRDOf(s)
 	if err == nil {
 		p.schemas.put(cached, crd)
 	}

@@ -198,7 +198,7 @@ func (b *bundler) unbound(plural string) {
 func (b *bundler) use(plural string) (here, there *unstructured.Unstructured) {
 	b.t.Helper()
 	ns := expect.Namespace(b.t, b.Consumer, "team")
-	here, there = ofKind(ns, plural), ofKind(b.place.Namespace+"-"+ns, plural)
+	here, there = ofKind(ns, plural), ofKind(b.place.There(ns), plural)
 	expect.Create(b.t, b.Consumer, here.DeepCopy())
 	expect.Exists(b.t, b.Provider, there)
 	return here, there

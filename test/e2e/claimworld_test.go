@@ -113,7 +113,7 @@ func (c claimable) there(namespace string) string {
 	if c.none {
 		return namespace
 	}
-	return c.place.Namespace + "-" + namespace
+	return c.place.There(namespace)
 }
 
 // up waits until the provider has an object of a consumer namespace with this content, and returns it.

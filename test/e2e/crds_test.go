@@ -75,9 +75,9 @@ func TestRealCRDs(t *testing.T) {
 			expect.Create(t, p.Consumer, here.DeepCopy())
 			copied := here.DeepCopy()
 			if here.GetNamespace() == "" {
-				copied.SetName(place.Namespace + "-" + here.GetName())
+				copied.SetName(place.There(here.GetName()))
 			} else {
-				copied.SetNamespace(place.Namespace + "-" + here.GetNamespace())
+				copied.SetNamespace(place.There(here.GetNamespace()))
 			}
 			expect.Exists(t, p.Provider, copied)
 			status := parsed(t, real.status).Object
@@ -182,7 +182,7 @@ func bind(t *testing.T, p *pair.Pair, name string) *pair.Place {
 // start is a pair for one test, whose backend has further arguments.
 func start(t *testing.T, backendArgs ...string) *pair.Pair {
 	t.Helper()
-	p, err := pair.Start(t.Context(), pair.Options{LogDir: t.TempDir(), BackendArgs: backendArgs})
+	p, err := pair.Start(t.Context(), pair.Options{LogDir: t.TempDir(), BackendArgs: backendArgs, Bin: world.Bin(), Beside: world.Pair})
 	if err != nil {
 		t.Fatal(err)
 	}

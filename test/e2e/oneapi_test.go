@@ -51,7 +51,7 @@ func (s *shared) join(t *testing.T, b *pair.Pair) {
 	second := binding(inTheEast)
 	second.Spec.ExportName, second.Spec.ProviderName = corrals, east
 	place := bindFrom(t, s.consumer, b, corrals, second)
-	s.east = claimable{Pair: &pair.Pair{Consumer: s.consumer.Consumer, Provider: b.Provider}, place: place}
+	s.east = claimable{Pair: between(t, s.consumer, b), place: place}
 	waitReady(t, s.consumer, inTheEast)
 }
 
@@ -226,9 +226,9 @@ func incompatible(t *testing.T, a, b *pair.Pair) *pair.Place {
 	o := ranch("farm", "big")
 	o.SetKind("Barn")
 	expect.Create(t, a.Consumer, o)
-	expect.Exists(t, a.Provider, at(o, place.Namespace+"-farm"))
+	expect.Exists(t, a.Provider, at(o, place.There("farm")))
 	expect.Delete(t, a.Consumer, second)
 	expect.Gone(t, a.Consumer, second)
-	expect.Exists(t, a.Provider, at(o, place.Namespace+"-farm"))
+	expect.Exists(t, a.Provider, at(o, place.There("farm")))
 	return place
 }

@@ -39,6 +39,16 @@ func bindFrom(t *testing.T, consumer, provider *pair.Pair, template string, bind
 	return place
 }
 
+// between is the consumer of one pair with the provider of another.
+func between(t *testing.T, consumer, provider *pair.Pair) *pair.Pair {
+	t.Helper()
+	p, err := pair.Between(t.Context(), consumer, provider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // like renames what is made for ranches.
 func like(plural, singular, kind string) *strings.Replacer {
 	return strings.NewReplacer("ranches", plural, "ranch", singular, "Ranch", kind)
@@ -104,7 +114,7 @@ func differentAPIs(t *testing.T, a, b *pair.Pair) {
 	expect.Create(t, b.Provider, parsed(t, saloons.Replace(ranchCRD)))
 	expect.Create(t, b.Provider, parsed(t, saloons.Replace(ranchTemplate)))
 	ca := claimable{Pair: a, place: bind(t, a, ranches)}
-	cb := claimable{Pair: &pair.Pair{Consumer: a.Consumer, Provider: b.Provider}, place: bindFrom(t, a, b, "saloons.wildwest.dev", binding("saloons.wildwest.dev"))}
+	cb := claimable{Pair: between(t, a, b), place: bindFrom(t, a, b, "saloons.wildwest.dev", binding("saloons.wildwest.dev"))}
 	waitReady(t, a, "saloons.wildwest.dev")
 	expect.Namespace(t, a.Consumer, "team")
 

@@ -31,7 +31,7 @@ func TestUnbindAndBindAgain(t *testing.T) {
 	places := map[string]*pair.Place{}
 	for _, plural := range []string{"cows", "cowshands", "claims"} {
 		places[plural] = bind(t, p, plural+".wildwest.dev")
-		here, there := ofKind(ns, plural), ofKind(places[plural].Namespace+"-"+ns, plural)
+		here, there := ofKind(ns, plural), ofKind(places[plural].There(ns), plural)
 		expect.Create(t, p.Consumer, here)
 		expect.Exists(t, p.Provider, there)
 		// Without the subresource the status is a field of the object.
@@ -43,13 +43,13 @@ func TestUnbindAndBindAgain(t *testing.T) {
 		expect.Delete(t, p.Consumer, binding)
 		expect.Gone(t, p.Consumer, binding)
 		expect.Gone(t, p.Consumer, &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "cows.wildwest.dev"}})
-		expect.Gone(t, p.Provider, ofKind(places["cows"].Namespace+"-"+ns, "cows"))
+		expect.Gone(t, p.Provider, ofKind(places["cows"].There(ns), "cows"))
 		// The others go on.
 		for _, plural := range []string{"cowshands", "claims"} {
 			expect.Change(t, p.Consumer, ofKind(ns, plural), expect.Set("again", "spec", "intent"))
-			expect.Has(t, p.Provider, ofKind(places[plural].Namespace+"-"+ns, plural), "again", "spec", "intent")
+			expect.Has(t, p.Provider, ofKind(places[plural].There(ns), plural), "again", "spec", "intent")
 			expect.Change(t, p.Consumer, ofKind(ns, plural), expect.Set("ride", "spec", "intent"))
-			expect.Has(t, p.Provider, ofKind(places[plural].Namespace+"-"+ns, plural), "ride", "spec", "intent")
+			expect.Has(t, p.Provider, ofKind(places[plural].There(ns), plural), "ride", "spec", "intent")
 		}
 		// The export is still there, so a binding is all that it takes.
 		if err := p.CreateBinding(t.Context(), binding.Name, binding.Name); err != nil {
@@ -59,7 +59,7 @@ func TestUnbindAndBindAgain(t *testing.T) {
 			o := ofKind(ns, "cows")
 			return client.IgnoreAlreadyExists(p.Consumer.Client.Create(ctx, o))
 		})
-		expect.Exists(t, p.Provider, ofKind(places["cows"].Namespace+"-"+ns, "cows"))
+		expect.Exists(t, p.Provider, ofKind(places["cows"].There(ns), "cows"))
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // there is where the copies of a consumer namespace are.
-func there(namespace string) string { return world.place.Namespace + "-" + namespace }
+func there(namespace string) string { return world.place.There(namespace) }
 
 // bindingHas waits for a condition of a binding.
 func bindingHas(t *testing.T, name, conditionType string, status metav1.ConditionStatus, reason string) *kubebindv1alpha2.APIServiceBinding {

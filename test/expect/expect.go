@@ -19,8 +19,9 @@ import (
 	"kube-bind.io/kube-bind/test/pair"
 )
 
-// Timeout is how long a test waits for something.
-const Timeout = 30 * time.Second
+// Timeout is how long a test waits for something. A kcp takes 5 s to serve an API that a workspace binds, and longer on a busy
+// machine.
+const Timeout = time.Minute
 
 const tick = 50 * time.Millisecond
 

@@ -35,6 +35,16 @@ type Place struct {
 	Namespace string
 	// Kubeconfig is the consumer's credential.
 	Kubeconfig []byte
+	// Own says that the place is a workspace of the consumer's own, so that names stay what they are.
+	Own bool
+}
+
+// There is the provider's namespace of a consumer's, unless the isolation is another than Prefixed.
+func (p *Place) There(namespace string) string {
+	if p.Own {
+		return namespace
+	}
+	return p.Namespace + "-" + namespace
 }
 
 // Apply applies manifests, as kubectl apply --server-side does.
@@ -120,7 +130,7 @@ func (p *Pair) Request(ctx context.Context, name, template, identity string) (*P
 	if err := json.Unmarshal(secret.Data[ref.Key], response); err != nil {
 		return nil, fmt.Errorf("reading the provider's answer: %w", err)
 	}
-	return &Place{Namespace: request.Status.Namespace, Kubeconfig: response.Kubeconfig}, nil
+	return &Place{Namespace: request.Status.Namespace, Kubeconfig: response.Kubeconfig, Own: p.kind == KCPWorkspace}, nil
 }
 
 // retryNoMatch waits for an API that is just being installed.

@@ -41,13 +41,19 @@ type Options struct {
 	Workloads bool
 	// Bin is a folder with the shipped binaries, such as that of another pair. Default: they are built.
 	Bin string
+	// Beside is a pair whose kcp is used, if the provider is a kcp. Default: one of its own.
+	Beside *Pair
 }
 
 // Side is one of the two clusters.
 type Side struct {
-	*controlplane.ControlPlane
+	Plane
 	// Client has all rights and no cache.
 	Client client.Client
+
+	// auditLog is where requests are counted instead of in metrics, and cluster the logical cluster that they are for.
+	auditLog string
+	cluster  func(context.Context) (string, error)
 }
 
 // Pair is two clusters with what runs beside them.
@@ -55,6 +61,8 @@ type Pair struct {
 	Provider, Consumer *Side
 
 	options   Options
+	kind      Kind
+	workspace *workspace // the provider, if it is a kcp
 	bin       string
 	backend   *controlplane.Process
 	konnector *controlplane.Process
@@ -133,7 +141,11 @@ func (p *Pair) awaitDoor(ctx context.Context) error {
 
 // StartControlPlanes is Start without backend and konnector.
 func StartControlPlanes(ctx context.Context, o Options) (*Pair, error) {
-	p := &Pair{options: o}
+	kind, err := KindFromEnv()
+	if err != nil {
+		return nil, err
+	}
+	p := &Pair{options: o, kind: kind}
 	if p.options.LogDir == "" {
 		dir, err := os.MkdirTemp("", "kube-bind-pair-")
 		if err != nil {
@@ -141,28 +153,37 @@ func StartControlPlanes(ctx context.Context, o Options) (*Pair, error) {
 		}
 		p.options.LogDir = dir
 	}
-	var err error
 	if p.bin = o.Bin; p.bin == "" {
 		if p.bin, err = Build(ctx, p.options.LogDir); err != nil {
 			return nil, err
 		}
 	}
-	sides := map[string]**Side{"provider": &p.Provider, "consumer": &p.Consumer}
-	args := map[string][]string{"provider": o.ProviderAPIServerArgs, "consumer": o.ConsumerAPIServerArgs}
-	failed := make(chan error, len(sides))
-	for name, side := range sides {
-		go func() {
-			var err error
-			*side, err = startSide(ctx, controlplane.Options{
-				Name: name, LogDir: filepath.Join(p.options.LogDir, name), APIServerArgs: args[name], Workloads: o.Workloads && name == "consumer",
-			})
-			failed <- err
-		}()
+	failed := make(chan error)
+	go func() { failed <- p.startProvider(ctx) }()
+	p.Consumer, err = startSide(ctx, controlplane.Options{
+		Name: "consumer", LogDir: filepath.Join(p.options.LogDir, "consumer"), APIServerArgs: o.ConsumerAPIServerArgs, Workloads: o.Workloads,
+	})
+	if err := errors.Join(err, <-failed); err != nil {
+		return nil, errors.Join(err, p.Stop())
 	}
-	if err := errors.Join(<-failed, <-failed); err != nil {
+	if p.Provider, err = p.providerFor(ctx, p.Consumer); err != nil {
 		return nil, errors.Join(err, p.Stop())
 	}
 	return p, nil
+}
+
+// startProvider starts what the pair has as its provider.
+func (p *Pair) startProvider(ctx context.Context) (err error) {
+	if p.kind == Kubernetes {
+		p.Provider, err = startSide(ctx, controlplane.Options{
+			Name: "provider", LogDir: filepath.Join(p.options.LogDir, "provider"), APIServerArgs: p.options.ProviderAPIServerArgs,
+		})
+		return err
+	}
+	if p.workspace, err = newWorkspace(ctx, p.options); err == nil {
+		p.Provider = p.workspace.side()
+	}
+	return err
 }
 
 func startSide(ctx context.Context, o controlplane.Options) (*Side, error) {
@@ -174,7 +195,7 @@ func startSide(ctx context.Context, o controlplane.Options) (*Side, error) {
 	if err != nil {
 		return nil, errors.Join(err, cp.Stop())
 	}
-	return &Side{ControlPlane: cp, Client: c}, nil
+	return &Side{Plane: cp, Client: c}, nil
 }
 
 // Client makes a client that knows all kinds of these tests.
@@ -214,6 +235,15 @@ func Root(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
+// Kind is what the provider is.
+func (p *Pair) Kind() Kind { return p.kind }
+
+// Between is the consumer of one pair with the provider of another.
+func Between(ctx context.Context, consumer, provider *Pair) (*Pair, error) {
+	side, err := provider.providerFor(ctx, consumer.Consumer)
+	return &Pair{Consumer: consumer.Consumer, Provider: side, kind: provider.kind}, err
+}
+
 // LogDir is where all processes log.
 func (p *Pair) LogDir() string { return p.options.LogDir }
 
@@ -225,13 +255,15 @@ func (p *Pair) StartBackend(args ...string) (err error) {
 			return err
 		}
 	}
+	provider := []string{"--kubeconfig", p.Provider.KubeconfigFile(), "--lease-namespace", "default"}
+	if p.kind != Kubernetes {
+		provider = p.workspace.backendArgs(p.kind)
+	}
 	p.backend, err = p.command("kube-bind-backend", append([]string{
-		"--kubeconfig", p.Provider.KubeconfigFile(),
-		"--namespace-prefix", "kube-bind-",
+		"--namespace-prefix", namespacePrefix,
 		"--pretty-name", "BigCorp.com",
 		"--health-address", "0",
-		"--lease-namespace", "default",
-	}, slices.Concat(front, p.options.BackendArgs, args)...))
+	}, slices.Concat(provider, front, p.options.BackendArgs, args)...))
 	return err
 }
 

@@ -15,8 +15,12 @@ import (
 // end, not when they begin.
 type Requests map[string]int
 
-// CountRequests reads the API server's own counters.
+// CountRequests reads the API server's own counters. Those of a kcp are for all its workspaces, so that there its audit log is
+// read for the side's.
 func CountRequests(ctx context.Context, side *Side, resource string) (Requests, error) {
+	if side.auditLog != "" {
+		return countAudited(ctx, side, resource)
+	}
 	out := Requests{}
 	err := eachCounter(ctx, side, "apiserver_request_total", func(labels map[string]string, value int) {
 		if labels["resource"] == resource && labels["verb"] != "WATCH" {

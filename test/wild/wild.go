@@ -30,8 +30,8 @@ import (
 )
 
 const (
-	// Home is kube-bind's own workspace.
-	Home = "root:kube-bind"
+	// home is kube-bind's own workspace, below root.
+	home = "kube-bind"
 	// BackendUser is the backend.
 	BackendUser = "kube-bind-backend"
 
@@ -49,26 +49,37 @@ type Wild struct {
 }
 
 // Start starts a kcp and prepares it.
-func Start(ctx context.Context, o controlplane.Options) (_ *Wild, err error) {
+func Start(ctx context.Context, o controlplane.Options) (*Wild, error) {
+	k, err := controlplane.StartKCP(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	w, err := Prepare(ctx, k, home)
+	if err != nil {
+		return nil, errors.Join(err, k.Stop())
+	}
+	return w, nil
+}
+
+// Prepare prepares a kcp for one more backend, which has the given workspace below root and an APIExport of its own.
+func Prepare(ctx context.Context, k *controlplane.KCP, workspace string) (*Wild, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(
 		clientgoscheme.AddToScheme(scheme), apiextensionsv1.AddToScheme(scheme), kubebindv1alpha2.AddToScheme(scheme), kcp.AddToScheme(scheme),
 	); err != nil {
 		return nil, err
 	}
-	k, err := controlplane.StartKCP(ctx, o)
+	prepared, err := kcpinit.Init(ctx, kcpinit.Options{Config: k.Config("root"), Workspace: workspace, BackendUser: BackendUser})
 	if err != nil {
-		return nil, err
-	}
-	prepared, err := kcpinit.Init(ctx, kcpinit.Options{Config: k.Config("root"), BackendUser: BackendUser})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("preparing kcp: %w", err), k.Stop())
+		return nil, fmt.Errorf("preparing kcp: %w", err)
 	}
 	return &Wild{KCP: k, Prepared: prepared, Scheme: scheme}, nil
 }
 
 // BackendKubeconfig is the backend's own.
-func (w *Wild) BackendKubeconfig() ([]byte, error) { return w.UserKubeconfig(Home, BackendUser) }
+func (w *Wild) BackendKubeconfig() ([]byte, error) {
+	return w.UserKubeconfig(w.Prepared.Path, BackendUser)
+}
 
 // BackendConfig is BackendKubeconfig as a client uses it, without a client-side rate limit.
 func (w *Wild) BackendConfig() (*rest.Config, error) {
@@ -115,7 +126,7 @@ func (w *Wild) NewProvider(ctx context.Context, name string, without ...string) 
 // Join has a provider's workspace bind kube-bind's API, and waits until it has.
 func (w *Wild) Join(ctx context.Context, p *Provider, without ...string) error {
 	binding := &apisv1alpha2.APIBinding{ObjectMeta: metav1.ObjectMeta{Name: kcp.ExportName}}
-	binding.Spec.Reference.Export = &apisv1alpha2.ExportBindingReference{Path: Home, Name: kcp.ExportName}
+	binding.Spec.Reference.Export = &apisv1alpha2.ExportBindingReference{Path: w.Prepared.Path, Name: kcp.ExportName}
 	for _, claim := range kcpinit.Accepted(w.Prepared.Claims) {
 		for _, resource := range without {
 			if claim.Resource == resource {

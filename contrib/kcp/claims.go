@@ -21,8 +21,8 @@ func Claims(tenancyHash string) []apisv1alpha2.PermissionClaim {
 		claim("", "secrets", "", write()),
 		// Copies of claimed ConfigMaps are taken away with their consumer.
 		claim("", "configmaps", "", append(read(), "delete")),
-		// What the user of an object is told.
-		claim("", "events", "", []string{"create", "update", "patch"}),
+		// What the user of an object is told. The claim is good for events of events.k8s.io, too, which the backend writes.
+		claim("", "events", "", []string{"create", "patch"}),
 		// A consumer's rights: in its contract namespace, on what it has bound, and on nothing else. With them the backend
 		// allows itself to ask for consumers' tokens, which is done in the workspace and not through the export.
 		claim("rbac.authorization.k8s.io", "roles", "", write()),
@@ -39,9 +39,9 @@ func Claims(tenancyHash string) []apisv1alpha2.PermissionClaim {
 		claim("apis.kcp.io", "apiresourceschemas", "", read()),
 		claim("apis.kcp.io", "apiexports", "", read()),
 		// A consumer's workspace binds what its provider exports. A binding that a provider offers is read.
-		claim("apis.kcp.io", "apibindings", "", write()),
+		claim("apis.kcp.io", "apibindings", "", append(read(), "create", "update")),
 		// Whose place a workspace is: what its type is, and which workspace it lies in.
-		claim("core.kcp.io", "logicalclusters", "", read()),
+		claim("core.kcp.io", "logicalclusters", "", []string{"get"}),
 		// A consumer's place is a workspace.
 		claim("tenancy.kcp.io", "workspaces", tenancyHash, write()),
 	}

@@ -3,25 +3,19 @@
 package kcpinit
 
 import (
-	"fmt"
-
 	apisv1alpha2 "github.com/kcp-dev/sdk/apis/apis/v1alpha2"
 	tenancyv1alpha1 "github.com/kcp-dev/sdk/apis/tenancy/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"kube-bind.io/kube-bind/deploy/crds"
 	"kube-bind.io/kube-bind/providers/kcp"
 )
 
-// schemas are the APIResourceSchemas of kube-bind's own CRDs, as objects to apply and as the APIExport names them.
-func schemas() ([]client.Object, []apisv1alpha2.ResourceSchema, error) {
-	all, err := crds.Provider()
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading kube-bind's CRDs: %w", err)
-	}
+// schemas are the APIResourceSchemas of CRDs, as objects to apply and as the APIExport names them.
+func schemas(all []*apiextensionsv1.CustomResourceDefinition) ([]client.Object, []apisv1alpha2.ResourceSchema, error) {
 	var objects []client.Object
 	var resources []apisv1alpha2.ResourceSchema
 	for _, crd := range all {
@@ -35,10 +29,10 @@ func schemas() ([]client.Object, []apisv1alpha2.ResourceSchema, error) {
 }
 
 // export is the APIExport of kube-bind's own API.
-func export(resources []apisv1alpha2.ResourceSchema, tenancyHash string) *apisv1alpha2.APIExport {
+func export(resources []apisv1alpha2.ResourceSchema, claims []apisv1alpha2.PermissionClaim) *apisv1alpha2.APIExport {
 	return &apisv1alpha2.APIExport{
 		ObjectMeta: metav1.ObjectMeta{Name: kcp.ExportName},
-		Spec:       apisv1alpha2.APIExportSpec{Resources: resources, PermissionClaims: Claims(tenancyHash)},
+		Spec:       apisv1alpha2.APIExportSpec{Resources: resources, PermissionClaims: claims},
 	}
 }
 
@@ -69,7 +63,7 @@ func rights(backend rbacv1.Subject, groups []string) []client.Object {
 			// Where the workspaces are that bind the API, and what is in them as far as they accept the claims.
 			{APIGroups: []string{"apis.kcp.io"}, Resources: []string{"apiexportendpointslices"}, Verbs: read()},
 			{APIGroups: []string{"apis.kcp.io"}, Resources: []string{"apiexports"}, ResourceNames: []string{kcp.ExportName}, Verbs: []string{"get"}},
-			{APIGroups: []string{"apis.kcp.io"}, Resources: []string{"apiexports/content"}, ResourceNames: []string{kcp.ExportName}, Verbs: []string{"*"}},
+			{APIGroups: []string{"apis.kcp.io"}, Resources: []string{"apiexports/content"}, ResourceNames: []string{kcp.ExportName}, Verbs: write()},
 			// A consumer's workspace binds it when it is made.
 			{APIGroups: []string{"apis.kcp.io"}, Resources: []string{"apiexports"}, ResourceNames: []string{kcp.ExportName}, Verbs: []string{"bind"}},
 			{APIGroups: []string{"tenancy.kcp.io"}, Resources: []string{"workspacetypes"}, ResourceNames: []string{kcp.ConsumerType}, Verbs: []string{"use"}},

@@ -13,27 +13,27 @@ import (
 	corev1alpha1 "github.com/kcp-dev/sdk/apis/core/v1alpha1"
 	tenancyv1alpha1 "github.com/kcp-dev/sdk/apis/tenancy/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
+	"kube-bind.io/kube-bind/deploy/crds"
 	"kube-bind.io/kube-bind/providers/kcp"
 )
 
 // fieldOwner owns what kcp-init applies.
 const fieldOwner = client.FieldOwner("kcp-init")
 
-// poll is how often something is looked at that kcp has to do.
-const poll = 200 * time.Millisecond
-
 // Options say what to prepare.
 type Options struct {
-	// Config reaches kcp as somebody who may do everything in Parent. The path of its host does not matter. Required.
+	// Config reaches kcp as somebody who may do everything in Parent and in the workspace that is made there. The path of its host does not matter. Required.
 	Config *rest.Config
 	// Parent is the path of the workspace that kube-bind's own is made in. Default: root.
 	Parent string
@@ -44,6 +44,8 @@ type Options struct {
 	// BackendUser is the backend as kcp knows it, by a client certificate or otherwise. "" is a ServiceAccount, which is made:
 	// enough for the tenancy namespace. Of workspaces that a ServiceAccount makes, kcp 0.31 cannot bind the default APIs.
 	BackendUser string
+	// CRDs are those of kube-bind's API. Default: those of this version.
+	CRDs []*apiextensionsv1.CustomResourceDefinition
 	// Report is told what is done. Default: nothing.
 	Report func(format string, args ...any)
 }
@@ -58,30 +60,25 @@ type Prepared struct {
 	Claims []apisv1alpha2.PermissionClaim
 }
 
-// Init prepares a kcp. It may be repeated, and waits for kcp as long as ctx lasts.
+// Init prepares a kcp. It may be repeated, and then writes what has changed. It waits for kcp as long as ctx lasts.
 func Init(ctx context.Context, o Options) (*Prepared, error) {
 	i, err := newInit(o)
 	if err != nil {
 		return nil, err
 	}
-	out := &Prepared{Path: i.path}
-	parent, err := i.clientFor(i.opts.Parent)
-	if err != nil {
-		return nil, err
-	}
-	hash, err := i.tenancyHash(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out.Claims = Claims(hash)
-	if err := i.workspace(ctx, parent); err != nil {
+	if err := i.workspace(ctx); err != nil {
 		return nil, err
 	}
 	own, err := i.clientFor(i.path)
 	if err != nil {
 		return nil, err
 	}
-	if err := i.furnish(ctx, own, hash); err != nil {
+	hash, err := i.tenancyHash(ctx, own)
+	if err != nil {
+		return nil, err
+	}
+	out := &Prepared{Path: i.path, Claims: Claims(hash)}
+	if err := i.furnish(ctx, own, out.Claims); err != nil {
 		return nil, err
 	}
 	if err := i.ready(ctx, own); err != nil {
@@ -97,6 +94,8 @@ type initializer struct {
 	opts   Options
 	path   string
 	scheme *runtime.Scheme
+	// fresh says that this run has made the workspace.
+	fresh bool
 }
 
 func newInit(o Options) (*initializer, error) {
@@ -108,6 +107,12 @@ func newInit(o Options) (*initializer, error) {
 	}
 	if len(o.ProviderGroups) == 0 {
 		o.ProviderGroups = []string{"system:authenticated"}
+	}
+	if o.CRDs == nil {
+		var err error
+		if o.CRDs, err = crds.Provider(); err != nil {
+			return nil, fmt.Errorf("reading kube-bind's CRDs: %w", err)
+		}
 	}
 	if o.Report == nil {
 		o.Report = func(string, ...any) {}
@@ -122,43 +127,65 @@ func (i *initializer) clientFor(workspace string) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(cfg, client.Options{Scheme: i.scheme})
+	cfg.QPS = -1 // kcp's priority and fairness is the limiter
+	c, err := client.New(cfg, client.Options{Scheme: i.scheme, Mapper: mapper()})
 	if err != nil {
 		return nil, fmt.Errorf("making a client for the workspace %s: %w", workspace, err)
 	}
 	return c, nil
 }
 
-// tenancyHash returns the identity hash of kcp's own tenancy.kcp.io.
-func (i *initializer) tenancyHash(ctx context.Context) (string, error) {
-	root, err := i.clientFor("root")
-	if err != nil {
-		return "", err
+// mapper knows the kinds that kcp-init works with. Asking kcp for them would not end with the context.
+func mapper() meta.RESTMapper {
+	out := meta.NewDefaultRESTMapper(nil)
+	for _, gvk := range []schema.GroupVersionKind{
+		tenancyv1alpha1.SchemeGroupVersion.WithKind("Workspace"),
+		tenancyv1alpha1.SchemeGroupVersion.WithKind("WorkspaceType"),
+		apisv1alpha1.SchemeGroupVersion.WithKind("APIResourceSchema"),
+		apisv1alpha1.SchemeGroupVersion.WithKind("APIExportEndpointSlice"),
+		apisv1alpha2.SchemeGroupVersion.WithKind("APIExport"),
+		apisv1alpha2.SchemeGroupVersion.WithKind("APIBinding"),
+		corev1.SchemeGroupVersion.WithKind("Namespace"),
+		rbacv1.SchemeGroupVersion.WithKind("ClusterRole"),
+		rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding"),
+	} {
+		out.Add(gvk, meta.RESTScopeRoot)
 	}
-	export := &apisv1alpha2.APIExport{}
-	if err := root.Get(ctx, client.ObjectKey{Name: "tenancy.kcp.io"}, export); err != nil {
-		return "", fmt.Errorf("reading the APIExport tenancy.kcp.io in the workspace root: %w", err)
+	for _, gvk := range []schema.GroupVersionKind{
+		corev1.SchemeGroupVersion.WithKind("Secret"),
+		corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
+		rbacv1.SchemeGroupVersion.WithKind("Role"),
+		rbacv1.SchemeGroupVersion.WithKind("RoleBinding"),
+	} {
+		out.Add(gvk, meta.RESTScopeNamespace)
 	}
-	if export.Status.IdentityHash == "" {
-		return "", errors.New("the APIExport tenancy.kcp.io in the workspace root has no identity hash yet; is this kcp ready?")
-	}
-	return export.Status.IdentityHash, nil
+	return out
 }
 
 // workspace makes kube-bind's own workspace, and waits until it is ready.
-func (i *initializer) workspace(ctx context.Context, parent client.Client) error {
-	ws := &tenancyv1alpha1.Workspace{ObjectMeta: metav1.ObjectMeta{Name: i.opts.Workspace}}
-	ws.Spec.Type = &tenancyv1alpha1.WorkspaceTypeReference{Name: "universal", Path: "root"}
-	err := parent.Create(ctx, ws, fieldOwner)
-	if err == nil {
-		i.opts.Report("made the workspace %s", i.path)
-	} else if !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("making the workspace %s: %w", i.path, err)
+func (i *initializer) workspace(ctx context.Context) error {
+	parent, err := i.clientFor(i.opts.Parent)
+	if err != nil {
+		return err
 	}
 	return i.until(ctx, "the workspace "+i.path+" to be ready", func(ctx context.Context) (string, error) {
-		have := &tenancyv1alpha1.Workspace{}
-		if err := parent.Get(ctx, client.ObjectKeyFromObject(ws), have); err != nil {
-			return "", fmt.Errorf("reading the workspace %s: %w", i.path, err)
+		have := &tenancyv1alpha1.Workspace{ObjectMeta: metav1.ObjectMeta{Name: i.opts.Workspace}}
+		err := parent.Get(ctx, client.ObjectKeyFromObject(have), have)
+		if apierrors.IsNotFound(err) {
+			have.Spec.Type = &tenancyv1alpha1.WorkspaceTypeReference{Name: "universal", Path: "root"}
+			if err = parent.Create(ctx, have, fieldOwner); err == nil {
+				i.fresh = true
+				i.opts.Report("made the workspace %s", i.path)
+			}
+		}
+		if apierrors.IsForbidden(err) {
+			return "", fmt.Errorf("making the workspace %s: %w; the user of the kubeconfig has to be an administrator of the workspace %s", i.path, err, i.opts.Parent)
+		}
+		if err != nil {
+			return "", fmt.Errorf("making the workspace %s: %w", i.path, err)
+		}
+		if err := belongs("Workspace", have); err != nil {
+			return "", err
 		}
 		if have.Status.Phase != corev1alpha1.LogicalClusterPhaseReady {
 			return fmt.Sprintf("its phase is %q", have.Status.Phase), nil
@@ -167,66 +194,46 @@ func (i *initializer) workspace(ctx context.Context, parent client.Client) error
 	})
 }
 
+// tenancyHash returns the identity hash of kcp's own tenancy.kcp.io, by which kube-bind's workspace has bound it.
+func (i *initializer) tenancyHash(ctx context.Context, own client.Client) (hash string, err error) {
+	began := time.Now()
+	err = i.until(ctx, "the identity of tenancy.kcp.io", func(ctx context.Context) (string, error) {
+		var bindings apisv1alpha2.APIBindingList
+		err := own.List(ctx, &bindings)
+		if i.fresh && unsettled(err) && time.Since(began) < settling {
+			return err.Error(), nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("reading what the workspace %s has bound: %w", i.path, err)
+		}
+		for _, b := range bindings.Items {
+			for _, r := range b.Status.BoundResources {
+				if r.Group == tenancyv1alpha1.SchemeGroupVersion.Group && r.Resource == "workspaces" {
+					hash = r.Schema.IdentityHash
+				}
+			}
+		}
+		if hash == "" {
+			return "the workspace " + i.path + " has not bound it", nil
+		}
+		return "", nil
+	})
+	return hash, err
+}
+
 // furnish applies everything in kube-bind's workspace.
-func (i *initializer) furnish(ctx context.Context, own client.Client, hash string) error {
-	objects, resources, err := schemas()
+func (i *initializer) furnish(ctx context.Context, own client.Client, claims []apisv1alpha2.PermissionClaim) error {
+	objects, resources, err := schemas(i.opts.CRDs)
 	if err != nil {
 		return err
 	}
-	objects = append(objects, export(resources, hash), consumerType(i.path))
+	objects = append(objects, export(resources, claims), consumerType(i.path))
 	objects = append(objects, identity(i.opts.BackendUser)...)
 	objects = append(objects, rights(backend(i.opts.BackendUser), i.opts.ProviderGroups)...)
 	for _, obj := range objects {
 		if err := i.apply(ctx, own, obj); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// apply makes an object what it should be. A new workspace needs a moment until all its rights and APIs are there.
-func (i *initializer) apply(ctx context.Context, c client.Client, obj client.Object) error {
-	gvk, err := apiutil.GVKForObject(obj, i.scheme)
-	if err != nil {
-		return fmt.Errorf("applying %T: %w", obj, err)
-	}
-	what := gvk.Kind + " " + obj.GetName()
-	raw, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
-	if err != nil {
-		return fmt.Errorf("encoding the %s: %w", what, err)
-	}
-	return i.until(ctx, "the "+what+" to be taken", func(ctx context.Context) (string, error) {
-		before, err := version(ctx, c, obj)
-		if err == nil {
-			err = applyRaw(ctx, c, gvk, raw)
-		}
-		if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-			return err.Error(), nil
-		}
-		if err != nil {
-			return "", fmt.Errorf("applying the %s: %w", what, err)
-		}
-		after, err := version(ctx, c, obj)
-		if err == nil && after != before {
-			i.opts.Report("applied the %s in %s", what, i.path)
-		}
-		return "", err
-	})
-}
-
-// until waits until check has nothing more to complain about, or ctx ends, and then says what the last complaint was.
-func (i *initializer) until(ctx context.Context, what string, check func(context.Context) (string, error)) error {
-	var complaint string
-	err := wait.PollUntilContextCancel(ctx, poll, true, func(ctx context.Context) (bool, error) {
-		var err error
-		complaint, err = check(ctx)
-		return err == nil && complaint == "", err
-	})
-	if err != nil && complaint != "" {
-		return fmt.Errorf("waiting for %s: %w: %s", what, err, complaint)
-	}
-	if err != nil {
-		return fmt.Errorf("waiting for %s: %w", what, err)
 	}
 	return nil
 }

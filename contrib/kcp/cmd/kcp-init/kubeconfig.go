@@ -3,8 +3,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"k8s.io/client-go/rest"
 
@@ -25,12 +27,27 @@ func write(cfg *rest.Config, prepared *kcpinit.Prepared, file string, report fun
 	if err != nil {
 		return fmt.Errorf("making the backend's kubeconfig: %w", err)
 	}
-	if err := os.WriteFile(file, raw, 0o600); err != nil {
-		return fmt.Errorf("writing the backend's kubeconfig: %w", err)
-	}
-	if err := os.Chmod(file, 0o600); err != nil { // it may have been there before
+	if err := replace(file, raw); err != nil {
 		return fmt.Errorf("writing the backend's kubeconfig: %w", err)
 	}
 	report("wrote the backend's kubeconfig to %s", file)
+	return nil
+}
+
+// replace writes a file for its owner only, whoever could read what was there before.
+func replace(file string, content []byte) error {
+	// Its mode is 0600.
+	temporary, err := os.CreateTemp(filepath.Dir(file), ".kcp-init-*")
+	if err != nil {
+		return err
+	}
+	_, err = temporary.Write(content)
+	err = errors.Join(err, temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), file)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temporary.Name()))
+	}
 	return nil
 }

@@ -57,7 +57,7 @@ func New(opts Options) (*Backend, error) {
 		return nil, fmt.Errorf("making the multi-cluster manager: %w", err)
 	}
 	fleet := loop.Fleet{Manager: mgr, Provider: provider}
-	if err := register(fleet, opts); err != nil {
+	if err := errors.Join(register(fleet, opts), registerOffers(mgr, provider, opts)); err != nil {
 		return nil, err
 	}
 	if !opts.FrontendDisabled {

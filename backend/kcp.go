@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/providers"
@@ -24,14 +25,20 @@ type KCP struct {
 	EndpointSlice string
 	// OfferBindings offers what provider workspaces have bound of others, too. Default: false.
 	OfferBindings bool
+	// IgnoreBindings are how the names of APIBindings begin of which no templates are made. Default: kube-bind.io, tenancy.kcp.io
+	// and topology.kcp.io.
+	IgnoreBindings []string
 }
 
-func newKCP() KCP { return KCP{Tenancy: kcp.Workspaces, EndpointSlice: kcp.ExportName} }
+func newKCP() KCP {
+	return KCP{Tenancy: kcp.Workspaces, EndpointSlice: kcp.ExportName, IgnoreBindings: []string{kcp.ExportName, "tenancy.kcp.io", "topology.kcp.io"}}
+}
 
 func (k *KCP) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar((*string)(&k.Tenancy), "tenancy", string(k.Tenancy), "With --provider=kcp, what a consumer gets: "+list(tenancies())+".")
 	fs.StringVar(&k.EndpointSlice, "apiexport-endpoint-slice-name", k.EndpointSlice, "With --provider=kcp, the APIExportEndpointSlice of kube-bind's APIExport.")
 	fs.BoolVar(&k.OfferBindings, "offer-apibindings", k.OfferBindings, "With --provider=kcp, make templates of what provider workspaces have bound of others.")
+	fs.StringSliceVar(&k.IgnoreBindings, "apibinding-ignore-prefixes", k.IgnoreBindings, "With --offer-apibindings, how the names of APIBindings begin that are not offered.")
 }
 
 func tenancies() []kcp.Tenancy { return []kcp.Tenancy{kcp.Workspaces, kcp.Namespaces} }
@@ -74,4 +81,13 @@ func newKCPProvider(local ctrl.Manager, places kube.Options, opts Options) (prov
 		}
 	}
 	return p, local.Add(p.Watcher())
+}
+
+// registerOffers adds the controller that makes templates of what is bound, if that is wanted.
+func registerOffers(mgr mcmanager.Manager, provider providers.Provider, opts Options) error {
+	p, ok := provider.(*kcp.Provider)
+	if !ok || !opts.KCP.OfferBindings {
+		return nil
+	}
+	return p.RegisterOffers(mgr, opts.KCP.IgnoreBindings)
 }

@@ -58,6 +58,9 @@ func offered(b *apisv1alpha2.APIBinding, ignore []string) bool {
 // description, claims, namespaces and policy are the provider's to add. Templates of others are left alone.
 func planOffers(f offerFacts) offerPlan {
 	var out offerPlan
+	if f.binding != nil && f.binding.Status.Phase != apisv1alpha2.APIBindingPhaseBound {
+		return out // what it brings is not known yet
+	}
 	wanted := map[string]*kubebindv1alpha2.APIServiceExportTemplate{}
 	if f.binding != nil {
 		wanted = offersFor(f.binding, f.schemas)

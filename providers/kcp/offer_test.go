@@ -17,6 +17,7 @@ import (
 func bindingNamed(name, export string) *apisv1alpha2.APIBinding {
 	out := &apisv1alpha2.APIBinding{ObjectMeta: metav1.ObjectMeta{Name: name, UID: "uid"}}
 	out.Spec.Reference.Export = &apisv1alpha2.ExportBindingReference{Name: export}
+	out.Status.Phase = apisv1alpha2.APIBindingPhaseBound
 	return out
 }
 
@@ -58,6 +59,8 @@ func TestPlanOffers(t *testing.T) {
 	unserved.Spec.Versions = unserved.Spec.Versions[:1]
 	namespaced, cluster := made(namespacedEnding, kubebindv1alpha2.NamespacedScope, "things"), made(clusterEnding, kubebindv1alpha2.ClusterScope, "nodes")
 	both := []*apiextensionsv1.CustomResourceDefinition{things, nodes}
+	binding := bindingNamed("b", "things")
+	binding.Status.Phase = apisv1alpha2.APIBindingPhaseBinding
 	long := bindingNamed(strings.Repeat("b", 250), "things")
 	for name, tc := range map[string]struct {
 		facts                  offerFacts
@@ -70,6 +73,7 @@ func TestPlanOffers(t *testing.T) {
 			create: []string{"b-namespaced"},
 		},
 		"nothing bound yet": {facts: offerFacts{binding: b}},
+		"not bound yet":     {facts: offerFacts{binding: binding, schemas: both, templates: templates{namespaced}}},
 		"nothing served":    {facts: offerFacts{binding: b, schemas: []*apiextensionsv1.CustomResourceDefinition{unserved}}},
 		"as it should be":   {facts: offerFacts{binding: b, schemas: both, templates: templates{namespaced, cluster}}},
 		"what the provider has added stays": {facts: offerFacts{binding: b, schemas: both, templates: templates{cluster, changed(namespaced, func(t *kubebindv1alpha2.APIServiceExportTemplate) {
@@ -97,8 +101,8 @@ func TestPlanOffers(t *testing.T) {
 		"a scope has gone": {facts: offerFacts{binding: b, schemas: both[:1], templates: templates{namespaced, cluster}}, remove: []string{"b-cluster"}},
 		"binding gone":     {facts: offerFacts{templates: templates{namespaced, cluster}}, remove: []string{"b-namespaced", "b-cluster"}},
 		"going already": {facts: offerFacts{templates: templates{changed(namespaced, func(t *kubebindv1alpha2.APIServiceExportTemplate) {
-			t.DeletionTimestamp = &metav1.Time{}
-			*t.DeletionTimestamp = metav1.Now()
+			now := metav1.Now()
+			t.DeletionTimestamp = &now
 		})}}},
 		"in the way": {
 			facts:  offerFacts{binding: b, schemas: both, templates: templates{{ObjectMeta: metav1.ObjectMeta{Name: "b-cluster"}}}},

@@ -26,9 +26,9 @@ help: ## Show this help.
 		/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: tools build ## Bind an API between two control planes and sync an object both ways. KEEP=1 leaves them running.
+demo: tools build $(if $(filter kcp,$(PROVIDER)),bin/kcp) ## Bind an API between two control planes and sync an object both ways. KEEP=1 leaves them running, PROVIDER=kcp has kcp as the provider.
 	@go build -o bin/demo ./hack/demo
-	@bin/demo $(if $(KEEP),--keep)
+	@bin/demo $(if $(KEEP),--keep) $(if $(PROVIDER),--provider=$(PROVIDER))
 
 .PHONY: build
 build: ## Build kube-bind-backend, konnector, kubectl-bind and kcp-init into bin/.

@@ -318,5 +318,5 @@ func addFrontDoor(fleet loop.Fleet, opts Options) error {
 			opts.Logger.V(1).Info("the metrics of the front door are another backend's in this process", "error", err.Error())
 		}
 	}
-	return errors.Join(local.Add(d), local.Add(&allowance{client: local.GetClient(), live: local.GetAPIReader(), door: f}))
+	return errors.Join(local.Add(d), fleet.Manager.Add(&allowance{topology: fleet.Provider, door: f}))
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -29,20 +30,35 @@ func run(ctx context.Context, args []string) error {
 		return serve(ctx, args[1])
 	case len(args) == 2 && args[0] == "browse":
 		return browse(ctx, args[1])
-	case len(args) == 0:
-		return demo(ctx, false)
-	case len(args) == 1 && args[0] == "--keep":
-		return demo(ctx, true)
 	}
-	return fmt.Errorf("unknown arguments %q: it takes --keep, or nothing", args)
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	keep := flags.Bool("keep", false, "leave everything running")
+	provider := flags.String("provider", kubernetes, "what the provider is: "+kubernetes+" or "+kcp)
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 || *provider != kubernetes && *provider != kcp {
+		return fmt.Errorf("unknown arguments %q: it takes --keep and --provider=%s or %s", args, kubernetes, kcp)
+	}
+	return demo(ctx, *keep, *provider == kcp)
 }
 
-func demo(ctx context.Context, keep bool) (err error) {
+// What the provider can be.
+const (
+	kubernetes = "kubernetes"
+	kcp        = "kcp"
+)
+
+func demo(ctx context.Context, keep, onKCP bool) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	start := time.Now()
-	say("Starting two control planes, the provider's backend and the consumer's konnector.")
-	world, err := startWorld(ctx)
+	if onKCP {
+		say("Starting a kcp for the provider and a control plane for the consumer, the provider's backend and the consumer's konnector.")
+	} else {
+		say("Starting two control planes, the provider's backend and the consumer's konnector.")
+	}
+	world, err := startWorld(ctx, onKCP)
 	if err != nil {
 		return err
 	}

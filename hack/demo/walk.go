@@ -27,7 +27,11 @@ func (w *world) walk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for i, s := range slices.Concat(providerSteps(), consumerSteps(), objectSteps()) {
+	steps := slices.Concat(providerSteps(), consumerSteps(), objectSteps())
+	if w.kcp {
+		steps = slices.Concat(kcpProviderSteps(), kcpConsumerSteps(), kcpObjectSteps())
+	}
+	for i, s := range steps {
 		say("%d. %s", i+1, s.say)
 		fmt.Println("   $ " + strings.ReplaceAll(s.command, "\n", "\n     "))
 		cmd := exec.CommandContext(ctx, "sh", "-ec", s.command)

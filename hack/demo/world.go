@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"kube-bind.io/kube-bind/test/pair"
 )
 
 // stopTimeout is how long the clusters may take to end.
@@ -27,10 +29,11 @@ type world struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	exited chan error
+	kcp    bool
 }
 
 // startWorld starts the child and waits until it is ready.
-func startWorld(ctx context.Context) (*world, error) {
+func startWorld(ctx context.Context, onKCP bool) (*world, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -39,7 +42,7 @@ func startWorld(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{dir: dir, self: self, bin: filepath.Dir(self), exited: make(chan error, 1)}
+	w := &world{dir: dir, self: self, bin: filepath.Dir(self), exited: make(chan error, 1), kcp: onKCP}
 	log, err := os.Create(filepath.Join(dir, "serve.log"))
 	if err != nil {
 		return nil, err
@@ -47,6 +50,9 @@ func startWorld(ctx context.Context) (*world, error) {
 	defer log.Close()
 	w.cmd = exec.Command(self, "serve", dir) //nolint:noctx // It may outlive this process.
 	w.cmd.Stderr = log
+	if onKCP {
+		w.cmd.Env = append(os.Environ(), pair.ProviderEnv+"="+string(pair.KCPWorkspace))
+	}
 	// Ctrl-C is for this process alone, which then ends the child.
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if w.stdin, err = w.cmd.StdinPipe(); err != nil {

@@ -41,7 +41,7 @@ build: ## Build kube-bind-backend, konnector, kubectl-bind and kcp-init into bin
 E2E := /test/(docs|e2e|faults|story)(/|$$)
 
 .PHONY: test
-test: test-unit test-e2e ## Run all tests.
+test: test-unit test-e2e ## Run all tests but those of test-kcp.
 
 .PHONY: test-unit
 test-unit: tools-test $(GOTESTSUM) ## Run the tests of single packages; those that need one start real API servers.
@@ -52,6 +52,12 @@ test-unit: tools-test $(GOTESTSUM) ## Run the tests of single packages; those th
 test-e2e: tools-test build $(GOTESTSUM) ## Run the shipped binaries against two control planes.
 	@packages=$$(go list ./... | grep -E '$(E2E)') || { echo "there are no end-to-end tests" >&2; exit 1; }; \
 	$(GOTESTSUM) --format=standard-quiet -- -count=1 -p=1 -parallel=4 -timeout=20m $$packages
+
+.PHONY: test-kcp
+test-kcp: tools-test build $(GOTESTSUM) ## Run the end-to-end suite against a kcp, in both tenancies.
+	@for tenancy in namespace workspace; do \
+		KUBE_BIND_TEST_PROVIDER=kcp-$$tenancy $(GOTESTSUM) --format=standard-quiet -- -count=1 -parallel=4 -timeout=20m ./test/e2e; \
+	done
 
 .PHONY: bench
 bench: tools build $(if $(filter kcp,$(PROVIDER)),bin/kcp) ## Measure the konnector against the raw floor; prints a table and writes bench.json. PROVIDER=kcp: a backend on kcp.

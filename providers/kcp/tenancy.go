@@ -8,7 +8,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
@@ -44,16 +46,49 @@ func (p *Provider) Place(ctx context.Context, name multicluster.ClusterName, con
 	if err != nil {
 		return nil, err
 	}
-	return m.isolated(places.Place(ctx, consumer))
+	place, err := places.Place(ctx, consumer)
+	if err != nil {
+		return nil, err
+	}
+	return m.isolated(ctx, place)
 }
 
 // isolated adds to a place that nobody else is in its logical cluster, if so.
-func (m *member) isolated(place *providers.Place, err error) (*providers.Place, error) {
-	if err == nil && m.lodging.Host != "" {
-		none := kubebindv1alpha2.IsolationNone
-		place.Isolation = &none
+func (m *member) isolated(ctx context.Context, place *providers.Place) (*providers.Place, error) {
+	if m.lodging.Host == "" {
+		return place, nil
 	}
-	return place, err
+	none := kubebindv1alpha2.IsolationNone
+	place.Isolation = &none
+	return place, m.lendDefault(ctx, place.Namespace)
+}
+
+// lendDefault lends a consumer the namespace default of its workspace. kcp makes one in each workspace, so that it is not the
+// consumer's as others are that come with its objects.
+func (m *member) lendDefault(ctx context.Context, contract string) error {
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: metav1.NamespaceDefault}}
+	err := m.client.Get(ctx, client.ObjectKeyFromObject(ns), ns)
+	if apierrors.IsNotFound(err) {
+		metav1.SetMetaDataAnnotation(&ns.ObjectMeta, kubebindv1alpha2.AllowAdoptionAnnotation, contract)
+		if err := m.client.Create(ctx, ns); apierrors.IsAlreadyExists(err) {
+			return notReady("waiting for the namespace %s to be seen", ns.Name)
+		} else if err != nil {
+			return fmt.Errorf("making the namespace %s: %w", ns.Name, err)
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the namespace %s: %w", ns.Name, err)
+	}
+	if kubebindv1alpha2.Adoptable(ns, contract) {
+		return nil
+	}
+	lent := ns.DeepCopy()
+	metav1.SetMetaDataAnnotation(&lent.ObjectMeta, kubebindv1alpha2.AllowAdoptionAnnotation, contract)
+	if err := m.client.Patch(ctx, lent, client.MergeFrom(ns)); err != nil {
+		return fmt.Errorf("lending the namespace %s: %w", ns.Name, err)
+	}
+	return nil
 }
 
 // Repair implements providers.Tenancy.
@@ -66,7 +101,11 @@ func (p *Provider) Repair(ctx context.Context, place providers.Place) (*provider
 	if err != nil {
 		return nil, err
 	}
-	return m.isolated(places.Repair(ctx, place.Namespace))
+	repaired, err := places.Repair(ctx, place.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	return m.isolated(ctx, repaired)
 }
 
 // Remove implements providers.Tenancy. A consumer's workspace goes when nothing is left in it but the ClusterBinding.

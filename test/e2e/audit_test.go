@@ -3,14 +3,10 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -27,30 +23,8 @@ import (
 	"kube-bind.io/kube-bind/test/pair"
 )
 
-const auditPolicy = `
-apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
-- level: Metadata
-  resources: [{group: "", resources: [secrets, configmaps, serviceaccounts]}]
-- level: Metadata
-  resources: [{group: wildwest.dev, resources: [ranches, ranches/status]}]
-- level: None
-`
-
 // audited is a pair whose API servers write down what they are asked.
-type audited struct {
-	claimable
-	consumerLog, providerLog string
-}
-
-// request is one that an API server has answered.
-type request struct {
-	Verb, UserAgent, RequestURI, Stage string
-	ObjectRef                          struct{ Resource, Subresource, Name string }
-	ResponseStatus                     struct{ Code int }
-}
+type audited struct{ claimable }
 
 func TestAudit(t *testing.T) {
 	t.Parallel()
@@ -61,14 +35,7 @@ func TestAudit(t *testing.T) {
 
 func startAudited(t *testing.T) *audited {
 	t.Helper()
-	dir := t.TempDir()
-	policy := filepath.Join(dir, "policy.yaml")
-	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	a := &audited{consumerLog: filepath.Join(dir, "consumer.log"), providerLog: filepath.Join(dir, "provider.log")}
-	args := func(log string) []string { return []string{"--audit-policy-file=" + policy, "--audit-log-path=" + log} }
-	p, err := pair.Start(t.Context(), pair.Options{LogDir: dir, ConsumerAPIServerArgs: args(a.consumerLog), ProviderAPIServerArgs: args(a.providerLog)})
+	p, err := pair.Start(t.Context(), pair.Options{LogDir: t.TempDir(), Audit: true, Bin: world.Bin(), Beside: world.Pair})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +45,7 @@ func startAudited(t *testing.T) *audited {
 		}
 	})
 	offerRanches(t, p)
-	a.claimable = claimable{Pair: p, place: bind(t, p, ranches)}
+	a := &audited{claimable{Pair: p, place: bind(t, p, ranches)}}
 	expect.Namespace(t, p.Consumer, "team")
 	return a
 }
@@ -96,10 +63,10 @@ func watchesLittle(t *testing.T, a *audited) {
 	expect.Create(t, a.Consumer, config)
 	a.up(t, config, "one")
 
-	for _, log := range []string{a.consumerLog, a.providerLog} {
+	for name, side := range a.sides() {
 		seen := 0
-		for _, r := range konnectorReads(t, log) {
-			if r.ObjectRef.Resource == "ranches" {
+		for _, r := range konnectorReads(t, side) {
+			if r.ObjectRef.APIGroup != "" {
 				continue
 			}
 			uri, err := url.Parse(r.RequestURI)
@@ -109,12 +76,12 @@ func watchesLittle(t *testing.T, a *audited) {
 			query := uri.Query()
 			narrow := query.Get("labelSelector") != "" || strings.HasPrefix(query.Get("fieldSelector"), "metadata.name=")
 			if !narrow {
-				t.Errorf("%s: the konnector asks for %s", filepath.Base(log), uri)
+				t.Errorf("%s: the konnector asks for %s", name, uri)
 			}
 			seen++
 		}
 		if seen == 0 {
-			t.Errorf("%s: no list or watch was seen", filepath.Base(log))
+			t.Errorf("%s: no list or watch was seen", name)
 		}
 	}
 }
@@ -197,9 +164,9 @@ func leaseHolder(t *testing.T, a *audited) string {
 // writtenOnce says that each change of these objects took one write, and none was tried in vain.
 func writtenOnce(t *testing.T, a *audited, names []string) {
 	t.Helper()
-	written, refused := map[string]int{}, map[string][]request{}
-	for side, log := range map[string]string{"consumer": a.consumerLog, "provider": a.providerLog} {
-		for _, r := range konnectorRequests(t, log) {
+	written, refused := map[string]int{}, map[string][]pair.AuditEvent{}
+	for side, of := range a.sides() {
+		for _, r := range konnectorRequests(t, of) {
 			switch {
 			case r.ObjectRef.Resource != "ranches", r.Verb == "get", r.Verb == "list", r.Verb == "watch":
 			case r.ResponseStatus.Code < 300:
@@ -239,31 +206,23 @@ func (a *audited) load(ctx context.Context, t *testing.T, worker int) (names []s
 	return names, nil
 }
 
+// sides are both, by name.
+func (a *audited) sides() map[string]*pair.Side {
+	return map[string]*pair.Side{"consumer": a.Consumer, "provider": a.Provider}
+}
+
 // konnectorRequests are those of the konnector that were answered.
-func konnectorRequests(t *testing.T, log string) []request {
+func konnectorRequests(t *testing.T, side *pair.Side) []pair.AuditEvent {
 	t.Helper()
-	file, err := os.Open(log)
+	events, err := side.Audited(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	var out []request
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var r request
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasPrefix(r.UserAgent, "konnector") {
-			out = append(out, r)
-		}
-	}
-	return out
+	return slices.DeleteFunc(events, func(e pair.AuditEvent) bool { return !strings.HasPrefix(e.UserAgent, "konnector") })
 }
 
 // konnectorReads are the lists and watches of the konnector.
-func konnectorReads(t *testing.T, log string) []request {
+func konnectorReads(t *testing.T, side *pair.Side) []pair.AuditEvent {
 	t.Helper()
-	return slices.DeleteFunc(konnectorRequests(t, log), func(r request) bool { return r.Verb != "list" && r.Verb != "watch" })
+	return slices.DeleteFunc(konnectorRequests(t, side), func(e pair.AuditEvent) bool { return e.Verb != "list" && e.Verb != "watch" })
 }

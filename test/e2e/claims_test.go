@@ -29,10 +29,13 @@ func encoded(kind, content string) string {
 // With isolation Namespaced the API is cluster-scoped in the consumer, and what is claimed is where it always is.
 func TestClaimsOfClusterScopedObjects(t *testing.T) {
 	t.Parallel()
-	for name, scope := range map[string]string{"namespaced scope": "namespaced", "cluster scope": "cluster"} {
+	for name, terms := range choices(map[string]pair.Terms{
+		"namespaced scope": {Isolation: kubebindv1alpha2.IsolationNamespaced, Scope: kubebindv1alpha2.NamespacedScope},
+		"cluster scope":    {Isolation: kubebindv1alpha2.IsolationNamespaced, Scope: kubebindv1alpha2.ClusterScope},
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, "--isolation=namespaced", "--consumer-scope="+scope)
+			p := start(t, arguments(terms)...)
 			offerRanches(t, p)
 			c := claimable{Pair: p, place: bind(t, p, ranches)}
 			expect.Namespace(t, p.Consumer, "team")
@@ -55,16 +58,16 @@ func TestClaimsOfClusterScopedObjects(t *testing.T) {
 
 // Claimed objects are shared, in each informer scope and isolation, by label, by name and by reference.
 func TestClaims(t *testing.T) {
-	for name, args := range map[string][]string{
-		"prefixed, namespaced scope": {"--isolation=prefixed", "--consumer-scope=namespaced"},
-		"prefixed, cluster scope":    {"--isolation=prefixed", "--consumer-scope=cluster"},
-		"none, cluster scope":        {"--isolation=none", "--consumer-scope=cluster"},
-	} {
+	for name, terms := range choices(map[string]pair.Terms{
+		"prefixed, namespaced scope": {Isolation: kubebindv1alpha2.IsolationPrefixed, Scope: kubebindv1alpha2.NamespacedScope},
+		"prefixed, cluster scope":    {Isolation: kubebindv1alpha2.IsolationPrefixed, Scope: kubebindv1alpha2.ClusterScope},
+		"none, cluster scope":        {Isolation: kubebindv1alpha2.IsolationNone, Scope: kubebindv1alpha2.ClusterScope},
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, args...)
+			p := start(t, arguments(terms)...)
 			offerRanches(t, p)
-			c := claimable{p, bind(t, p, ranches), args[0] == "--isolation=none"}
+			c := claimable{p, bind(t, p, ranches), terms.Isolation == kubebindv1alpha2.IsolationNone}
 			expect.Namespace(t, p.Consumer, "team")
 			expect.Namespace(t, p.Consumer, "other")
 			t.Run("by label", func(t *testing.T) { claimByLabel(t, c) })
@@ -226,7 +229,10 @@ func claimChanges(t *testing.T, c claimable) {
 		&kubebindv1alpha2.APIServiceExportRequest{ObjectMeta: named},
 		&kubebindv1alpha2.APIServiceExport{ObjectMeta: named},
 	} {
-		expect.Delete(t, c.Provider, o)
+		// The Secret goes with the request, if the garbage collector is quicker.
+		if err := client.IgnoreNotFound(c.Provider.Client.Delete(t.Context(), o)); err != nil {
+			t.Fatal(err)
+		}
 		expect.Gone(t, c.Provider, o)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), expect.Timeout)

@@ -21,7 +21,7 @@ import (
 // is guessed.
 func TestUnbinding(t *testing.T) {
 	t.Parallel()
-	for name, scope := range map[string]string{"namespaced scope": "namespaced", "cluster scope": "cluster"} {
+	for name, scope := range scopes() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, "--consumer-scope="+scope)

@@ -39,7 +39,7 @@ func namespaceIs(t *testing.T, side *pair.Side, name string) *corev1.Namespace {
 // Namespaces of a template are on both sides, for each consumer; and the provider's namespaces go with the consumer's.
 func TestNamespaces(t *testing.T) {
 	t.Parallel()
-	for name, scope := range map[string]string{"namespaced scope": "namespaced", "cluster scope": "cluster"} {
+	for name, scope := range scopes() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, "--consumer-scope="+scope)
@@ -59,7 +59,7 @@ func TestNamespaces(t *testing.T) {
 			templateNamespaces(t, c, false)
 			templateNamespaces(t, n, true)
 			namespaceGoes(t, c)
-			namespaceIs(t, p.Provider, n.there("ranch-system"))
+			namespaceIs(t, n.Provider, n.there("ranch-system"))
 		})
 	}
 }

@@ -227,6 +227,16 @@ func TestConsumerNamespaceGoes(t *testing.T) {
 	expect.Exists(t, world.Provider, expect.Cowboy(there(ns), "billy"))
 }
 
+// The namespace default is the consumer's like any other, also where the provider's cluster has one of its own.
+func TestDefaultNamespace(t *testing.T) {
+	t.Parallel()
+	here, copied := expect.Cowboy("default", "billy"), expect.Cowboy(there("default"), "billy")
+	expect.Create(t, world.Consumer, here.DeepCopy())
+	expect.Has(t, world.Provider, copied, "ride", "spec", "intent")
+	expect.Delete(t, world.Consumer, here)
+	expect.Gone(t, world.Provider, copied)
+}
+
 // W8: a name that is too long is that namespace's affair alone. No name is where names stay what they are.
 func TestW8LongNamespaceIsReported(t *testing.T) {
 	t.Parallel()

@@ -19,17 +19,6 @@ import (
 	"kube-bind.io/kube-bind/test/wild"
 )
 
-// auditPolicy has what requests are counted of: see CountRequests.
-const auditPolicy = `
-apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
-- level: Metadata
-  resources: [{group: "", resources: [secrets]}, {group: kube-bind.io, resources: [apiserviceexports]}]
-- level: None
-`
-
 // sharedKCP is a kcp that several pairs use. Each has a backend with an APIExport of its own in it, and a provider's workspace.
 type sharedKCP struct {
 	*controlplane.KCP
@@ -37,19 +26,13 @@ type sharedKCP struct {
 	pairs    atomic.Int32
 }
 
-func startKCP(ctx context.Context, logDir string, args []string) (*sharedKCP, error) {
-	if err := os.MkdirAll(logDir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the folder of kcp's logs: %w", err)
+func startKCP(ctx context.Context, logDir string) (*sharedKCP, error) {
+	log, args, err := auditArgs(logDir)
+	if err != nil {
+		return nil, err
 	}
-	s := &sharedKCP{auditLog: filepath.Join(logDir, "audit.log")}
-	policy := filepath.Join(logDir, "audit-policy.yaml")
-	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
-		return nil, fmt.Errorf("writing kcp's audit policy: %w", err)
-	}
-	var err error
-	s.KCP, err = controlplane.StartKCP(ctx, controlplane.Options{
-		Name: "kcp", LogDir: logDir, APIServerArgs: append([]string{"--audit-policy-file=" + policy, "--audit-log-path=" + s.auditLog}, args...),
-	})
+	s := &sharedKCP{auditLog: log}
+	s.KCP, err = controlplane.StartKCP(ctx, controlplane.Options{Name: "kcp", LogDir: logDir, APIServerArgs: args})
 	return s, err
 }
 
@@ -70,11 +53,11 @@ var _ Plane = &workspace{}
 // newWorkspace makes a provider's workspace, in another pair's kcp or one of its own.
 func newWorkspace(ctx context.Context, o Options) (_ *workspace, err error) {
 	w := &workspace{}
-	if o.Beside != nil && len(o.ProviderAPIServerArgs) == 0 {
+	if o.Beside != nil {
 		w.kcp = o.Beside.workspace.kcp
 	} else {
 		w.owner = true
-		if w.kcp, err = startKCP(ctx, filepath.Join(o.LogDir, "provider"), o.ProviderAPIServerArgs); err != nil {
+		if w.kcp, err = startKCP(ctx, filepath.Join(o.LogDir, "provider")); err != nil {
 			return nil, err
 		}
 	}

@@ -16,7 +16,7 @@ func (p *Pair) Neighbour(ctx context.Context, name string) (*Pair, error) {
 	n := &Pair{options: p.options, kind: p.kind, workspace: p.workspace, bin: p.bin, neighbour: true}
 	n.options.LogDir, n.options.Bin = filepath.Join(p.options.LogDir, name), p.bin
 	var err error
-	if n.Consumer, err = startSide(ctx, controlplane.Options{Name: name, LogDir: n.options.LogDir}); err != nil {
+	if n.Consumer, err = startSide(ctx, controlplane.Options{Name: name, LogDir: n.options.LogDir}, false); err != nil {
 		return nil, err
 	}
 	if n.Provider, err = p.providerFor(ctx, n.Consumer); err != nil {

@@ -33,8 +33,8 @@ type Options struct {
 	LogDir string
 	// BackendArgs and KonnectorArgs are added to what the binaries are started with.
 	BackendArgs, KonnectorArgs []string
-	// ConsumerAPIServerArgs and ProviderAPIServerArgs are added to those of the API servers.
-	ConsumerAPIServerArgs, ProviderAPIServerArgs []string
+	// Audit lets both API servers write down what they are asked: see Side.Audited.
+	Audit bool
 	// FrontDoor has the backend serve HTTP, with the embedded OpenID provider, at Door.
 	FrontDoor bool
 	// Workloads makes Deployments come true in the consumer: see controlplane.Options.
@@ -51,7 +51,7 @@ type Side struct {
 	// Client has all rights and no cache.
 	Client client.Client
 
-	// auditLog is where requests are counted instead of in metrics, and cluster the logical cluster that they are for.
+	// auditLog is the file of the audit log, if there is one, and cluster the logical cluster of a kcp.
 	auditLog string
 	cluster  func(context.Context) (string, error)
 }
@@ -161,8 +161,8 @@ func StartControlPlanes(ctx context.Context, o Options) (*Pair, error) {
 	failed := make(chan error)
 	go func() { failed <- p.startProvider(ctx) }()
 	p.Consumer, err = startSide(ctx, controlplane.Options{
-		Name: "consumer", LogDir: filepath.Join(p.options.LogDir, "consumer"), APIServerArgs: o.ConsumerAPIServerArgs, Workloads: o.Workloads,
-	})
+		Name: "consumer", LogDir: filepath.Join(p.options.LogDir, "consumer"), Workloads: o.Workloads,
+	}, o.Audit)
 	if err := errors.Join(err, <-failed); err != nil {
 		return nil, errors.Join(err, p.Stop())
 	}
@@ -176,8 +176,8 @@ func StartControlPlanes(ctx context.Context, o Options) (*Pair, error) {
 func (p *Pair) startProvider(ctx context.Context) (err error) {
 	if p.kind == Kubernetes {
 		p.Provider, err = startSide(ctx, controlplane.Options{
-			Name: "provider", LogDir: filepath.Join(p.options.LogDir, "provider"), APIServerArgs: p.options.ProviderAPIServerArgs,
-		})
+			Name: "provider", LogDir: filepath.Join(p.options.LogDir, "provider"),
+		}, p.options.Audit)
 		return err
 	}
 	if p.workspace, err = newWorkspace(ctx, p.options); err == nil {
@@ -186,7 +186,13 @@ func (p *Pair) startProvider(ctx context.Context) (err error) {
 	return err
 }
 
-func startSide(ctx context.Context, o controlplane.Options) (*Side, error) {
+func startSide(ctx context.Context, o controlplane.Options, audit bool) (_ *Side, err error) {
+	s := &Side{}
+	if audit {
+		if s.auditLog, o.APIServerArgs, err = auditArgs(o.LogDir); err != nil {
+			return nil, err
+		}
+	}
 	cp, err := controlplane.Start(ctx, o)
 	if err != nil {
 		return nil, err
@@ -195,7 +201,8 @@ func startSide(ctx context.Context, o controlplane.Options) (*Side, error) {
 	if err != nil {
 		return nil, errors.Join(err, cp.Stop())
 	}
-	return &Side{Plane: cp, Client: c}, nil
+	s.Plane, s.Client = cp, c
+	return s, nil
 }
 
 // Client makes a client that knows all kinds of these tests.

@@ -18,7 +18,7 @@ type Requests map[string]int
 // CountRequests reads the API server's own counters. Those of a kcp are for all its workspaces, so that there its audit log is
 // read for the side's.
 func CountRequests(ctx context.Context, side *Side, resource string) (Requests, error) {
-	if side.auditLog != "" {
+	if side.cluster != nil {
 		return countAudited(ctx, side, resource)
 	}
 	out := Requests{}

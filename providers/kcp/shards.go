@@ -69,15 +69,14 @@ func (p *Provider) syncShards(ctx context.Context) error {
 	if err := p.local.GetCache().Get(ctx, client.ObjectKey{Name: p.opts.EndpointSlice}, slice); err != nil {
 		return fmt.Errorf("reading the APIExportEndpointSlice %s: %w", p.opts.EndpointSlice, err)
 	}
-	urls := make([]string, 0, len(slice.Status.APIExportEndpoints))
-	for _, endpoint := range slice.Status.APIExportEndpoints {
-		urls = append(urls, endpoint.URL)
-	}
 	p.members.setHome(slice.Spec.APIExport.Path)
-	for _, url := range urls {
-		if p.members.shard(url) != nil {
-			continue
-		}
+	have := p.members.shards()
+	urls := make([]string, 0, len(have))
+	for _, s := range have {
+		urls = append(urls, s.url)
+	}
+	start, stop := compareShards(urls, endpoints(slice))
+	for _, url := range start {
 		s, err := p.newShard(url)
 		if err != nil {
 			return err
@@ -86,12 +85,37 @@ func (p *Provider) syncShards(ctx context.Context) error {
 		p.members.addShard(s)
 		go p.runShard(s)
 	}
-	for _, s := range p.members.shards() {
-		if !slices.Contains(urls, s.url) {
-			p.stopShard(s)
-		}
+	for _, url := range stop {
+		p.stopShard(p.members.shard(url))
 	}
 	return nil
+}
+
+// endpoints are the URLs of the shards that an endpoint slice names.
+func endpoints(slice *apisv1alpha1.APIExportEndpointSlice) []string {
+	var out []string
+	for _, endpoint := range slice.Status.APIExportEndpoints {
+		if endpoint.URL != "" && !slices.Contains(out, endpoint.URL) {
+			out = append(out, endpoint.URL)
+		}
+	}
+	return out
+}
+
+// compareShards returns the URLs of the shards to start and to stop, so that those of want are there.
+func compareShards(have, want []string) (start, stop []string) {
+	return missing(want, have), missing(have, want)
+}
+
+// missing are the elements of all that are not in some.
+func missing(all, some []string) []string {
+	var out []string
+	for _, one := range all {
+		if !slices.Contains(some, one) {
+			out = append(out, one)
+		}
+	}
+	return out
 }
 
 // newShard returns a shard, and has tasks made of the bindings of the APIExport on it once it runs.

@@ -38,7 +38,7 @@ build: ## Build kube-bind-backend, konnector, kubectl-bind and kcp-init into bin
 ##@ Tests
 
 # The packages whose tests run shipped binaries, one package at a time.
-E2E := /test/(docs|e2e|faults|story)(/|$$)
+E2E := /test/(docs|e2e|faults|kcp|story)(/|$$)
 
 .PHONY: test
 test: test-unit test-e2e ## Run all tests but those of test-kcp.

@@ -13,7 +13,7 @@ kubectl --kubeconfig=$PROVIDER api-resources --api-group=kube-bind.io -o name`,
 		},
 		{
 			say: "It offers an API: an APIExport of its own, whose APIResourceSchema has the label kube-bind.io/exported, and a template.",
-			command: `kubectl --kubeconfig=$PROVIDER apply -f deploy/examples/kcp-cowboys.yaml -f deploy/examples/template-cowboys.yaml
+			command: `kubectl --kubeconfig=$PROVIDER apply -f deploy/examples/kcp/cowboys.yaml -f deploy/examples/template-cowboys.yaml
 kubectl --kubeconfig=$PROVIDER wait apiserviceexporttemplate/cowboys --for=condition=Ready --timeout=60s`,
 			show: "condition met",
 		},

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -289,27 +290,27 @@ func TestBindByHand(t *testing.T) {
 	template := boundTemplate(t, r, newAPI(t, "mangos", apiextensionsv1.NamespaceScoped))
 	path := "/templates/" + template.Name + "/bundle"
 	shown := r.post(path, url.Values{"name": {"fruit"}})
-	r.shows("the manifest", shown, http.StatusOK, "kind: APIServiceBinding", "kubectl apply -f fruit.yaml",
-		"kubectl wait apiservicebinding/fruit --for=condition=Ready --timeout=2m")
+	shown.body = regexp.MustCompile(`</?span[^>]*>`).ReplaceAllString(shown.body, "") // lines break between words only
+	r.shows("the manifest", shown, http.StatusOK, "kind: APIServiceBinding", "kind: Deployment", "kubectl apply -f fruit.yaml",
+		"kubectl wait apiservicebinding/fruit --for=condition=Ready --timeout=5m")
 	file := r.post(path, url.Values{"name": {"fruit"}, "as": {"file"}})
 	if got := file.header.Get("Content-Disposition"); file.status != http.StatusOK || got != `attachment; filename="fruit.yaml"` || file.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("the download: %d, %v", file.status, file.header)
 	}
 	documents := strings.Split(file.body, "---\n")
-	if len(documents) != 3 {
+	at := slices.IndexFunc(documents, func(d string) bool { return strings.Contains(d, "\nkind: Secret\n") })
+	if at < 0 {
 		t.Fatalf("the manifest is %s", file.body)
 	}
-	secret, made := &corev1.Secret{}, &kubebindv1alpha2.APIServiceBinding{}
-	for into, document := range map[any]string{secret: documents[1], made: documents[2]} {
-		if err := yaml.UnmarshalStrict([]byte(document), into); err != nil {
-			t.Fatal(err)
-		}
+	// The binding is enclosed in the Secret: see deploy/install.
+	secret := &corev1.Secret{}
+	if err := yaml.UnmarshalStrict([]byte(documents[at]), secret); err != nil {
+		t.Fatal(err)
 	}
-	ref := made.Spec.KubeconfigSecretRef
-	if made.Name != "fruit" || ref.Namespace != secret.Namespace || ref.Name != secret.Name || secret.Name != "kubeconfig-fruit" {
-		t.Errorf("the manifest is %s", file.body)
+	if !strings.Contains(documents[at], "kind: APIServiceBinding") || !strings.Contains(documents[at], "name: fruit") {
+		t.Errorf("the Secret encloses no binding: %s", documents[at])
 	}
-	clientOf(t, secret.Data[ref.Key])
+	clientOf(t, secret.Data[kubebindv1alpha2.KubeconfigSecretKey])
 
 	eventually(t, "the binding", func(context.Context) error {
 		if got := r.get("/bindings"); !strings.Contains(got.body, "mangos.") || !strings.Contains(got.body, "Waiting for its konnector") {

@@ -214,7 +214,8 @@ func TestKeyboardOnly(t *testing.T) {
 	}
 	b.open("/")
 	enter("Sign in")
-	// The form has the focus already.
+	// The form takes the focus by itself, a moment after it is there.
+	b.do("waiting for the focus", chromedp.WaitVisible(chromedp.CSS("#name:focus")))
 	b.do("filling in the form", chromedp.KeyEvent(issuer.DefaultUsers()[0].Name), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(issuer.DefaultUsers()[0].Password))
 	b.arrive("pressing Enter", chromedp.KeyEvent(kb.Enter))
 	b.reach("q")

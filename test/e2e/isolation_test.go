@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/test/expect"
 	"kube-bind.io/kube-bind/test/pair"
@@ -137,6 +139,14 @@ func goesAlone(t *testing.T, p *pair.Pair, place *pair.Place, here *unstructured
 
 	unbound(t, p, cowboys)
 	expect.Gone(t, p.Provider, there(place.Namespace, mine.GetNamespace()))
+	// A request that was refused for now goes on asking, and would have the place made again.
+	self, err := p.Consumer.ClusterUID(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Provider.Client.DeleteAllOf(t.Context(), &kubebindv1alpha2.BindableResourcesRequest{}, client.InNamespace(pair.RequestNamespace(self))); err != nil {
+		t.Fatal(err)
+	}
 	expect.Delete(t, p.Provider, &kubebindv1alpha2.ClusterBinding{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: kubebindv1alpha2.ClusterBindingName}})
 	expect.Gone(t, p.Provider, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: place.Namespace}})
 	after := expect.Exists(t, p.Provider, there(other.place.Namespace, theirs.GetNamespace()))

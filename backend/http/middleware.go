@@ -121,6 +121,9 @@ func (d *Door) enter(r *http.Request) (visit, error) {
 		return visit{}, err
 	}
 	scope, err := d.fleet.Scope(r.Context(), multicluster.ClusterName(name))
+	if errors.Is(err, multicluster.ErrClusterNotFound) && name == "" {
+		return visit{}, badRequest("The provider has several logical clusters: say which one, by cluster_id (kubectl bind: --cluster).")
+	}
 	if errors.Is(err, multicluster.ErrClusterNotFound) {
 		return visit{}, notFound("There is no logical cluster %q.", name)
 	}

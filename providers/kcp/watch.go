@@ -86,19 +86,19 @@ func (p *Provider) do(ctx context.Context, t task) (step string, err error) {
 
 // syncMember has a workspace join that binds kube-bind's API, and one leave that does not any more.
 func (p *Provider) syncMember(ctx context.Context, name multicluster.ClusterName) error {
-	var now *shard
 	for _, s := range p.members.shards() {
-		if s.bound(name) != nil {
-			now = s
-			break
+		if !s.bindings.HasSynced() { // whoever is not there yet is not gone
+			p.queue.AddAfter(task{cluster: name}, retryAfter)
+			return nil
 		}
 	}
-	have := p.members.get(name)
+	now, have := p.shardOf(name), p.members.get(name)
 	if have != nil && have.shard == now {
 		return nil
 	}
 	if have != nil {
 		p.leave(ctx, have)
+		p.wakeGuests(ctx, have)
 	}
 	if now == nil {
 		return nil
@@ -107,8 +107,38 @@ func (p *Provider) syncMember(ctx context.Context, name multicluster.ClusterName
 	if err != nil {
 		return err
 	}
+	if host := m.lodging.Host; host != "" && p.members.get(host) == nil && p.shardOf(host) != nil {
+		m.leave() // its host is about to come, and a guest without one would be told that it has gone
+		p.queue.AddAfter(task{cluster: name}, retryAfter)
+		return nil
+	}
 	p.members.add(m)
+	p.wakeGuests(ctx, m)
 	return nil
+}
+
+// shardOf is where a workspace binds kube-bind's API, or nil.
+func (p *Provider) shardOf(name multicluster.ClusterName) *shard {
+	for _, s := range p.members.shards() {
+		if s.bound(name) != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// wakeGuests has the places in a workspace that has come or gone join anew, so that all in them is looked at: much in them is as
+// it is in their host, whose coming and going is no event in them.
+func (p *Provider) wakeGuests(ctx context.Context, host *member) {
+	if host.lodging.Host != "" {
+		return
+	}
+	for _, name := range p.members.guests(host.name)[1:] {
+		if guest := p.members.get(name); guest != nil {
+			p.leave(ctx, guest)
+			p.queue.Add(task{cluster: name})
+		}
+	}
 }
 
 func (p *Provider) leave(ctx context.Context, m *member) {

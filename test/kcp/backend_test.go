@@ -17,6 +17,7 @@ import (
 
 	kcpinit "kube-bind.io/kube-bind/contrib/kcp"
 	"kube-bind.io/kube-bind/controlplane"
+	"kube-bind.io/kube-bind/test/expect"
 	"kube-bind.io/kube-bind/test/wild"
 )
 
@@ -126,6 +127,16 @@ func get(ctx context.Context, url string) (body, error) {
 	return response.Body, nil
 }
 
+// alive fails if the backend has ended since it was started.
+func (b *backend) alive(t *testing.T) {
+	t.Helper()
+	select {
+	case <-b.process.Exited():
+		t.Fatalf("the backend has ended:\n%s", b.process.LogTail(15))
+	default:
+	}
+}
+
 // provider makes a provider's workspace that offers cowboys, and waits until its template is ready to be bound.
 func (b *backend) provider(t *testing.T, name string, without ...string) *wild.Provider {
 	t.Helper()
@@ -135,4 +146,13 @@ func (b *backend) provider(t *testing.T, name string, without ...string) *wild.P
 	}
 	b.offer(t, p, cowboys(t))
 	return p
+}
+
+// eventually is expect.Eventually, and ends early when the backend has.
+func (b *backend) eventually(t *testing.T, what string, check func(ctx context.Context) error) {
+	t.Helper()
+	expect.Eventually(t, what, func(ctx context.Context) error {
+		b.alive(t)
+		return check(ctx)
+	})
 }

@@ -48,7 +48,7 @@ func TestIsolations(t *testing.T) {
 	t.Parallel()
 	const cowboys, sheriffs = "cowboys.wildwest.dev", "sheriffs.wildwest.dev"
 	for name, tc := range map[string]struct {
-		args []string
+		terms pair.Terms
 		// Names on the provider for cowboy billy of a namespace and sheriff pat; "CN" is the contract namespace.
 		cowboy  func(cn, ns string) *unstructured.Unstructured
 		sheriff func(cn string) *unstructured.Unstructured // nil: refused
@@ -56,37 +56,45 @@ func TestIsolations(t *testing.T) {
 		flipped bool
 	}{
 		"prefixed, cluster": {
-			args:    []string{"--isolation=prefixed", "--consumer-scope=cluster"},
+			terms:   pair.Terms{Isolation: kubebindv1alpha2.IsolationPrefixed, Scope: kubebindv1alpha2.ClusterScope},
 			cowboy:  func(cn, ns string) *unstructured.Unstructured { return expect.Cowboy(cn+"-"+ns, "billy") },
 			sheriff: func(cn string) *unstructured.Unstructured { return sheriff(cn + "-pat") },
 		},
 		"SEC-19 none, cluster": {
-			args:    []string{"--isolation=none", "--consumer-scope=cluster"},
+			terms:   pair.Terms{Isolation: kubebindv1alpha2.IsolationNone, Scope: kubebindv1alpha2.ClusterScope},
 			cowboy:  func(_, ns string) *unstructured.Unstructured { return expect.Cowboy(ns, "billy") },
 			sheriff: func(string) *unstructured.Unstructured { return sheriff("pat") },
 		},
 		"none, namespaced": {
-			args:   []string{"--isolation=none", "--consumer-scope=namespaced"},
+			terms:  pair.Terms{Isolation: kubebindv1alpha2.IsolationNone, Scope: kubebindv1alpha2.NamespacedScope},
 			cowboy: func(_, ns string) *unstructured.Unstructured { return expect.Cowboy(ns, "billy") },
 		},
 		"namespaced, namespaced": {
-			args:    []string{"--isolation=namespaced", "--consumer-scope=namespaced"},
+			terms:   pair.Terms{Isolation: kubebindv1alpha2.IsolationNamespaced, Scope: kubebindv1alpha2.NamespacedScope},
 			cowboy:  func(cn, _ string) *unstructured.Unstructured { return expect.Cowboy(cn, "billy") },
 			flipped: true,
 		},
 		"namespaced, cluster": {
-			args:    []string{"--isolation=namespaced", "--consumer-scope=cluster"},
+			terms:   pair.Terms{Isolation: kubebindv1alpha2.IsolationNamespaced, Scope: kubebindv1alpha2.ClusterScope},
 			cowboy:  func(cn, _ string) *unstructured.Unstructured { return expect.Cowboy(cn, "billy") },
 			flipped: true,
 		},
 	} {
+		if !world.Kind().Allows(tc.terms) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, tc.args...)
+			p := start(t, arguments(tc.terms)...)
 			example(t, p, "crd-cowboys.yaml")
 			example(t, p, "crd-sheriffs.yaml")
 			own := sheriff("providers-own")
-			expect.Eventually(t, "the provider's own object", func(ctx context.Context) error { return p.Provider.Client.Create(ctx, own) })
+			makeOwn := func() {
+				expect.Eventually(t, "the provider's own object", func(ctx context.Context) error { return p.Provider.Client.Create(ctx, own) })
+			}
+			if !world.place.Own {
+				makeOwn()
+			}
 			place := bind(t, p, cowboys)
 			here := expect.Cowboy("", "billy")
 			if !tc.flipped {
@@ -95,6 +103,9 @@ func TestIsolations(t *testing.T) {
 			roundTrip(t, p, here, tc.cowboy(place.Namespace, "team"))
 			if tc.sheriff != nil {
 				bind(t, p, sheriffs)
+				if world.place.Own {
+					makeOwn() // in the consumer's workspace, which there has not been before
+				}
 				roundTrip(t, p, sheriff("pat"), tc.sheriff(place.Namespace))
 				if _, err := expect.Get(t.Context(), p.Consumer, own); !apierrors.IsNotFound(err) {
 					t.Errorf("the provider's own object is in the consumer: %v", err)
@@ -102,10 +113,16 @@ func TestIsolations(t *testing.T) {
 			} else {
 				refused(t, p, sheriffs)
 			}
+			untouched := func() {
+				if now := expect.Exists(t, p.Provider, own); now.GetUID() != own.GetUID() || now.GetResourceVersion() != own.GetResourceVersion() {
+					t.Error("the provider's own object was written to")
+				}
+			}
+			untouched()
 			goesAlone(t, p, place, here, tc.cowboy)
-			// What the provider had of the type before is no consumer's, not even without isolation.
-			if now := expect.Exists(t, p.Provider, own); now.GetUID() != own.GetUID() || now.GetResourceVersion() != own.GetResourceVersion() {
-				t.Error("the provider's own object was written to")
+			// What the provider had of the type before is no consumer's, not even without isolation; but a workspace goes as a whole.
+			if !world.place.Own {
+				untouched()
 			}
 		})
 	}
@@ -135,7 +152,7 @@ func goesAlone(t *testing.T, p *pair.Pair, place *pair.Place, here *unstructured
 	expect.Create(t, p.Consumer, mine.DeepCopy())
 	expect.Create(t, n.Consumer, theirs.DeepCopy())
 	expect.Exists(t, p.Provider, there(place.Namespace, mine.GetNamespace()))
-	before := expect.Exists(t, p.Provider, there(other.place.Namespace, theirs.GetNamespace()))
+	before := expect.Exists(t, n.Provider, there(other.place.Namespace, theirs.GetNamespace()))
 
 	unbound(t, p, cowboys)
 	expect.Gone(t, p.Provider, there(place.Namespace, mine.GetNamespace()))
@@ -149,12 +166,12 @@ func goesAlone(t *testing.T, p *pair.Pair, place *pair.Place, here *unstructured
 	}
 	expect.Delete(t, p.Provider, &kubebindv1alpha2.ClusterBinding{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: kubebindv1alpha2.ClusterBindingName}})
 	expect.Gone(t, p.Provider, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: place.Namespace}})
-	after := expect.Exists(t, p.Provider, there(other.place.Namespace, theirs.GetNamespace()))
+	after := expect.Exists(t, n.Provider, there(other.place.Namespace, theirs.GetNamespace()))
 	if after.GetUID() != before.GetUID() || after.GetResourceVersion() != before.GetResourceVersion() {
 		t.Error("the other's copy was written to")
 	}
 	expect.Change(t, n.Consumer, theirs, expect.Set("rest", "spec", "intent"))
-	expect.Has(t, p.Provider, there(other.place.Namespace, theirs.GetNamespace()), "rest", "spec", "intent")
+	expect.Has(t, n.Provider, there(other.place.Namespace, theirs.GetNamespace()), "rest", "spec", "intent")
 }
 
 func stopPair(t *testing.T, p *pair.Pair) {
@@ -223,14 +240,14 @@ func TestConsumersAreKeptApart(t *testing.T) {
 		t.Fatal("both consumers have one place")
 	}
 	here := expect.Cowboy("apart", "billy")
-	mine, theirs := expect.Cowboy(place.Namespace+"-apart", "billy"), expect.Cowboy(otherPlace.Namespace+"-apart", "billy")
+	mine, theirs := expect.Cowboy(place.There("apart"), "billy"), expect.Cowboy(otherPlace.There("apart"), "billy")
 	for _, one := range []*pair.Pair{p, other} {
 		expect.Namespace(t, one.Consumer, "apart")
 		expect.Create(t, one.Consumer, here.DeepCopy())
 	}
 	expect.Exists(t, p.Provider, mine)
-	expect.Exists(t, p.Provider, theirs)
-	expect.ChangeStatus(t, p.Provider, theirs, expect.Set("theirs", "status", "result"))
+	expect.Exists(t, other.Provider, theirs)
+	expect.ChangeStatus(t, other.Provider, theirs, expect.Set("theirs", "status", "result"))
 	expect.Has(t, other.Consumer, here, "theirs", "status", "result")
 	expect.Lacks(t, p.Consumer, here, "status", "result")
 
@@ -241,7 +258,7 @@ func TestConsumersAreKeptApart(t *testing.T) {
 	expect.Gone(t, p.Provider, mine)
 	expect.Never(t, "the other's object must stay", func(ctx context.Context) error {
 		_, here1 := expect.Get(ctx, other.Consumer, here)
-		_, there := expect.Get(ctx, p.Provider, theirs)
+		_, there := expect.Get(ctx, other.Provider, theirs)
 		return errors.Join(here1, there)
 	})
 }
@@ -253,6 +270,11 @@ func cannotReach(t *testing.T, by, of *pair.Place, object *unstructured.Unstruct
 	if err != nil {
 		t.Fatal(err)
 	}
+	whose, err := clientcmd.RESTConfigFromKubeConfig(of.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Host = whose.Host // with a kcp another one
 	c, err := pair.Client(config)
 	if err != nil {
 		t.Fatal(err)

@@ -123,7 +123,7 @@ func differentAPIs(t *testing.T, a, b *pair.Pair) {
 	expect.Create(t, a.Consumer, r)
 	expect.Create(t, a.Consumer, s)
 	expect.Exists(t, a.Provider, at(r, ca.there("team")))
-	expect.Exists(t, b.Provider, at(s, cb.there("team")))
+	expect.Exists(t, cb.Provider, at(s, cb.there("team")))
 
 	given := core("Secret", "team", "creds", "from a", "app", "ranch")
 	expect.Create(t, a.Provider, at(given, ca.there("team")))
@@ -141,7 +141,7 @@ func differentAPIs(t *testing.T, a, b *pair.Pair) {
 			return fmt.Errorf("what a gave is gone, or another object: %w", err)
 		}
 		for _, name := range []string{"creds", "mine"} {
-			if _, err := expect.Get(ctx, b.Provider, core("Secret", cb.there("team"), name, "")); err == nil {
+			if _, err := expect.Get(ctx, cb.Provider, core("Secret", cb.there("team"), name, "")); err == nil {
 				return fmt.Errorf("b has %s", name)
 			}
 		}

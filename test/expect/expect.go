@@ -30,8 +30,11 @@ func Eventually(t *testing.T, what string, f func(ctx context.Context) error) {
 	t.Helper()
 	last := errors.New("not tried")
 	err := wait.PollUntilContextTimeout(t.Context(), tick, Timeout, true, func(ctx context.Context) (bool, error) {
-		last = f(ctx)
-		return last == nil, nil
+		err := f(ctx)
+		if err == nil || ctx.Err() == nil { // an attempt that the end cut short says nothing
+			last = err
+		}
+		return err == nil, nil
 	})
 	if err != nil {
 		t.Fatalf("%s: %v (%v)", what, last, err)

@@ -215,6 +215,7 @@ func crd(plural string) *apiextensionsv1.CustomResourceDefinition {
 // A bundle binds all exports, and those that come, without ever listing them; it follows its own deletion policy, and
 // takes everything away that it brought. Another consumer of the same provider is not disturbed.
 func TestBundle(t *testing.T) {
+	t.Parallel()
 	b, other := newBundler(t, "bundle"), newBundler(t, "bundle-other")
 	b.offer("mules", "foals", "ponies")
 	for _, each := range []*bundler{b, other} {
@@ -299,6 +300,7 @@ func hasPolicy(t *testing.T, b *bundler, policy string) {
 
 // W22: an export that vanishes takes no objects away unless the consumer has said so.
 func TestW22BundleKeepsObjects(t *testing.T) {
+	t.Parallel()
 	b := newBundler(t, "bundle-w22")
 	b.offer("goats", "sheep", "ducks")
 	for _, plural := range []string{"goats", "sheep", "ducks"} {
@@ -353,6 +355,7 @@ func TestW22BundleKeepsObjects(t *testing.T) {
 
 // A binding that somebody else made keeps its name: the bundle leaves it alone, says so, and binds once it is gone.
 func TestBundleConflicts(t *testing.T) {
+	t.Parallel()
 	b := newBundler(t, "bundle-conflicts")
 	b.offer("hens", "geese")
 	b.export("hens")

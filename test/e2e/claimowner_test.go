@@ -24,6 +24,7 @@ func ownerIs(owner string) expect.Modifier {
 // Whose an object is: conflicts are told, what is a side's own is left alone, and the label hands objects over. Two
 // consumers of one provider do not disturb each other.
 func TestClaimOwnership(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	offerRanches(t, p)
 	c := claimable{Pair: p, place: bind(t, p, ranches)}

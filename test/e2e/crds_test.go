@@ -64,6 +64,7 @@ func realObjects() []realObject {
 // The six real CRDs are exported and bound, and a valid object of each makes the round trip. Cluster-scoped ones need
 // informer scope Cluster.
 func TestRealCRDs(t *testing.T) {
+	t.Parallel()
 	p := start(t, "--consumer-scope=cluster", "--isolation=prefixed")
 	expect.Namespace(t, p.Consumer, "real")
 	for _, real := range realObjects() {

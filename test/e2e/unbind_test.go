@@ -23,6 +23,7 @@ func keyOf(o client.Object) client.ObjectKey { return client.ObjectKeyFromObject
 // W19: unbinding takes copies, objects and CRD away, and the API can be bound again. W28: names that begin alike do not
 // disturb each other. W41: a resource without status subresource is synced both ways.
 func TestUnbindAndBindAgain(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	ns := expect.Namespace(t, p.Consumer, "team")
 	offer(t, p, variant(t, "cows"))

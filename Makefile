@@ -41,7 +41,7 @@ build: ## Build kube-bind-backend, konnector, kubectl-bind and kcp-init into bin
 E2E := /test/(docs|e2e|faults|kcp|story)(/|$$)
 
 .PHONY: test
-test: test-unit test-e2e ## Run all tests but those of test-kcp.
+test: test-unit test-e2e test-kcp ## Run all tests.
 
 .PHONY: test-unit
 test-unit: tools-test $(GOTESTSUM) ## Run the tests of single packages; those that need one start real API servers.
@@ -55,9 +55,9 @@ test-e2e: tools-test build $(GOTESTSUM) ## Run the shipped binaries against two 
 
 .PHONY: test-kcp
 test-kcp: tools-test build $(GOTESTSUM) ## Run the end-to-end suite against a kcp, in both tenancies.
-	@for tenancy in namespace workspace; do \
-		KUBE_BIND_TEST_PROVIDER=kcp-$$tenancy $(GOTESTSUM) --format=standard-quiet -- -count=1 -parallel=4 -timeout=20m ./test/e2e; \
-	done
+	@failed=; for tenancy in namespace workspace; do \
+		KUBE_BIND_TEST_PROVIDER=kcp-$$tenancy $(GOTESTSUM) --format=standard-quiet -- -count=1 -parallel=5 -timeout=20m ./test/e2e || failed+=" $$tenancy"; \
+	done; if [ -n "$$failed" ]; then echo "failed with tenancy:$$failed" >&2; exit 1; fi
 
 .PHONY: bench
 bench: tools build $(if $(filter kcp,$(PROVIDER)),bin/kcp) ## Measure the konnector against the raw floor; prints a table and writes bench.json. PROVIDER=kcp: a backend on kcp.

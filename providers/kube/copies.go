@@ -119,10 +119,14 @@ func servedVersion(crd *apiextensionsv1.CustomResourceDefinition) (string, bool)
 }
 
 func (p *Places) removeCopiesOf(ctx context.Context, kind copiedKind, namespace string, left *rest) error {
+	at := p.direct
+	if kind.claimable {
+		at = p.served()
+	}
 	list := &metav1.PartialObjectMetadataList{}
 	for next := ""; ; {
 		list.SetGroupVersionKind(kind.GroupVersionKind)
-		err := p.direct.List(ctx, list, client.Limit(copiesPage), client.Continue(next))
+		err := at.List(ctx, list, client.Limit(copiesPage), client.Continue(next))
 		if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) || !kind.bound && apierrors.IsForbidden(err) {
 			// What the backend may not list it could not let the consumer write either, unless it did so before.
 			return nil
@@ -132,7 +136,7 @@ func (p *Places) removeCopiesOf(ctx context.Context, kind copiedKind, namespace 
 		}
 		for i := range list.Items {
 			if object := &list.Items[i]; kind.copied(object, namespace) {
-				if err := p.removeCopy(ctx, kind.Kind, object, left); err != nil {
+				if err := p.removeCopy(ctx, at, kind.Kind, object, left); err != nil {
 					return err
 				}
 			}
@@ -150,12 +154,12 @@ func (k copiedKind) copied(object metav1.Object, namespace string) bool {
 		(!k.claimable || object.GetLabels()[kubebindv1alpha2.OwnerLabel] != kubebindv1alpha2.OwnerProvider)
 }
 
-func (p *Places) removeCopy(ctx context.Context, kind string, object *metav1.PartialObjectMetadata, left *rest) error {
+func (p *Places) removeCopy(ctx context.Context, at client.Writer, kind string, object *metav1.PartialObjectMetadata, left *rest) error {
 	name := kind + " " + strings.TrimPrefix(client.ObjectKeyFromObject(object).String(), "/")
 	if held := object.Finalizers; len(held) > 0 {
 		left.add(fmt.Sprintf("%s (held by %s)", name, strings.Join(held, ", ")))
 	}
-	if err := deleteSeen(ctx, p.direct, object); err != nil {
+	if err := deleteSeen(ctx, at, object); err != nil {
 		return fmt.Errorf("deleting the copy %s: %w", name, err)
 	}
 	return nil

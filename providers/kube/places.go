@@ -81,16 +81,22 @@ func NewPlaces(site Site, opts Options) *Places {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	if site.Direct == nil {
-		site.Direct = direct{Reader: site.Live, Writer: site.Client, SubResourceClientConstructor: site.Client}
-	}
 	if site.Last == nil {
 		site.Last = func(context.Context) error { return nil }
 	}
-	return &Places{
+	p := &Places{
 		cluster: site.Cluster, client: site.Client, live: site.Live, direct: site.Direct, endpoint: site.Endpoint,
 		exclusive: site.Exclusive, last: site.Last, opts: opts,
 	}
+	if p.direct == nil {
+		p.direct = p.served()
+	}
+	return p
+}
+
+// served reaches, without a cache, what Client and Live do.
+func (p *Places) served() Direct {
+	return direct{Reader: p.live, Writer: p.client, SubResourceClientConstructor: p.client}
 }
 
 type direct struct {

@@ -15,6 +15,12 @@ GOTESTSUM := bin/gotestsum-v1.13.0
 version = $(shell awk '$$1 == "$(2)" { print $$2; exit }' hack/tools/$(1)/go.mod)
 KUBE_LDFLAGS = -X k8s.io/component-base/version.gitVersion=$(call version,kube,k8s.io/kubernetes)
 
+CYCLONEDX := bin/cyclonedx-gomod-v1.10.0
+
+# What a release is called, and the time that is in it: nothing but the commit decides.
+VERSION ?= $(shell git describe --tags --match 'v*' --always --dirty 2>/dev/null || echo v0.0.0)
+EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
 export KUBE_BIND_BIN := $(BIN)
 
 ##@ To begin with
@@ -34,6 +40,10 @@ demo: tools build $(if $(filter kcp,$(PROVIDER)),bin/kcp) ## Bind an API between
 build: ## Build kube-bind-backend, konnector, kubectl-bind and kcp-init into bin/.
 	@mkdir -p bin
 	go build -o bin/ ./cmd/... ./contrib/kcp/cmd/...
+
+.PHONY: images
+images: $(CYCLONEDX) ## Build the container images into dist/images (OCI layouts), without a container runtime, and lists of what is in them into dist/sbom.
+	@go run ./hack/images -o dist -version $(VERSION) -epoch $(EPOCH) -sbom $(CYCLONEDX)
 
 ##@ Tests
 
@@ -141,6 +151,9 @@ $(CONTROLLER_GEN):
 
 $(GOLANGCI_LINT):
 	@hack/install.sh $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(CYCLONEDX):
+	@hack/install.sh $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
 $(GOTESTSUM):
 	@hack/install.sh $@ gotest.tools/gotestsum

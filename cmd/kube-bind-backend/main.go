@@ -12,6 +12,9 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	// An image from scratch has no certificates of public authorities; where the system has some, those count.
+	_ "golang.org/x/crypto/x509roots/fallback"
+
 	"kube-bind.io/kube-bind/backend"
 )
 

@@ -25,8 +25,8 @@ var walls = []wall{
 		why:  "what is pure talks to no server",
 	},
 	{
-		from: []string{"konnector"},
-		to:   []string{"backend", "cli", "providers", "sigs.k8s.io/multicluster-runtime", "github.com/kcp-dev"},
+		from: []string{"konnector", "cmd/konnector"},
+		to:   []string{"backend", "cli", "contrib", "providers", "sigs.k8s.io/multicluster-runtime", "github.com/kcp-dev"},
 		why:  "the konnector runs in a plain cluster and does not know what kind of provider it talks to",
 	},
 	{

@@ -36,12 +36,26 @@ func (p *Provider) Place(ctx context.Context, name multicluster.ClusterName, con
 		return nil, &providers.InvalidConsumerError{Message: "this workspace is a consumer's place; ask in the workspace of its provider"}
 	}
 	if p.opts.Tenancy == Workspaces {
-		guest, err := p.ensureWorkspace(ctx, m, consumer)
-		if err != nil {
-			return nil, err
-		}
-		m = guest
+		return p.placeInWorkspace(ctx, m, consumer)
 	}
+	return p.placeIn(ctx, m, consumer)
+}
+
+// placeInWorkspace furnishes a consumer's workspace as soon as kube-bind's API is bound in it, while kcp still completes it. The
+// place is there when both are done.
+func (p *Provider) placeInWorkspace(ctx context.Context, host *member, consumer providers.Consumer) (*providers.Place, error) {
+	workspace, guest, err := p.ensureWorkspace(ctx, host, consumer)
+	if err != nil {
+		return nil, err
+	}
+	place, err := p.placeIn(ctx, guest, consumer)
+	if err != nil {
+		return nil, err
+	}
+	return place, p.complete(ctx, host, workspace)
+}
+
+func (p *Provider) placeIn(ctx context.Context, m *member, consumer providers.Consumer) (*providers.Place, error) {
 	places, err := p.places(m)
 	if err != nil {
 		return nil, err
@@ -70,12 +84,12 @@ func (m *member) lendDefault(ctx context.Context, contract string) error {
 	err := m.client.Get(ctx, client.ObjectKeyFromObject(ns), ns)
 	if apierrors.IsNotFound(err) {
 		metav1.SetMetaDataAnnotation(&ns.ObjectMeta, kubebindv1alpha2.AllowAdoptionAnnotation, contract)
-		if err := m.client.Create(ctx, ns); apierrors.IsAlreadyExists(err) {
-			return notReady("waiting for the namespace %s to be seen", ns.Name)
-		} else if err != nil {
+		if err := m.client.Create(ctx, ns); err == nil {
+			return nil
+		} else if !apierrors.IsAlreadyExists(err) {
 			return fmt.Errorf("making the namespace %s: %w", ns.Name, err)
 		}
-		return nil
+		err = m.live.Get(ctx, client.ObjectKeyFromObject(ns), ns) // the cache does not have it yet
 	}
 	if err != nil {
 		return fmt.Errorf("reading the namespace %s: %w", ns.Name, err)

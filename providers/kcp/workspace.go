@@ -22,22 +22,41 @@ import (
 
 // ensureWorkspace finds or makes the workspace of a consumer below its provider's, and returns it once it is a member. What is
 // there and not this consumer's is left alone.
-func (p *Provider) ensureWorkspace(ctx context.Context, host *member, consumer providers.Consumer) (*member, error) {
+func (p *Provider) ensureWorkspace(ctx context.Context, host *member, consumer providers.Consumer) (*tenancyv1alpha1.Workspace, *member, error) {
 	have, err := p.findWorkspace(ctx, host, mapping.ContractNamespaceName(p.opts.Places.NamespacePrefix, consumer.Identity))
 	if apierrors.IsNotFound(err) {
 		have, err = p.createWorkspace(ctx, host, consumer)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := p.judgeWorkspace(have, consumer); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	guest := p.members.guest(lodging{Host: host.name, Name: have.Name, UID: have.UID})
 	if guest == nil {
-		return nil, notReady("waiting for the workspace %s to be announced by kcp", have.Name)
+		return nil, nil, incomplete(have)
 	}
-	return guest, nil
+	return have, guest, nil
+}
+
+// complete returns an error as long as kcp has not completed a workspace.
+func (p *Provider) complete(ctx context.Context, host *member, workspace *tenancyv1alpha1.Workspace) error {
+	have := workspace
+	if have.Status.Phase != corev1alpha1.LogicalClusterPhaseReady {
+		var err error
+		if have, err = p.findWorkspace(ctx, host, workspace.Name); err != nil {
+			return fmt.Errorf("reading the workspace %s: %w", workspace.Name, err)
+		}
+	}
+	if have.UID != workspace.UID || have.Status.Phase != corev1alpha1.LogicalClusterPhaseReady {
+		return incomplete(have)
+	}
+	return nil
+}
+
+func incomplete(workspace *tenancyv1alpha1.Workspace) error {
+	return notReady("waiting for the workspace %s: its phase is %q%s", workspace.Name, workspace.Status.Phase, complaint(workspace.Status.Conditions))
 }
 
 // findWorkspace reads from the cache first.
@@ -82,7 +101,7 @@ func (p *Provider) workspaceType() *tenancyv1alpha1.WorkspaceTypeReference {
 	return &tenancyv1alpha1.WorkspaceTypeReference{Name: ConsumerType, Path: p.members.homePath()}
 }
 
-// judgeWorkspace tells whether a workspace is this consumer's, and ready.
+// judgeWorkspace tells whether a workspace is this consumer's, and stays.
 func (p *Provider) judgeWorkspace(have *tenancyv1alpha1.Workspace, consumer providers.Consumer) error {
 	if have.Spec.Type == nil || *have.Spec.Type != *p.workspaceType() {
 		return &providers.ForeignError{
@@ -94,9 +113,6 @@ func (p *Provider) judgeWorkspace(have *tenancyv1alpha1.Workspace, consumer prov
 	}
 	if !have.DeletionTimestamp.IsZero() {
 		return notReady("the place is being removed")
-	}
-	if have.Status.Phase != corev1alpha1.LogicalClusterPhaseReady {
-		return notReady("waiting for the workspace %s: its phase is %q%s", have.Name, have.Status.Phase, complaint(have.Status.Conditions))
 	}
 	return nil
 }

@@ -74,8 +74,10 @@ func (r *reconciler) serve(ctx context.Context, scope loop.Scope, request *kubeb
 	if err != nil || !v.proceed() {
 		return v, err
 	}
-	if v, err := checkSecret(ctx, scope, request); err != nil || !v.proceed() {
-		return v, err
+	if !underWay(request) {
+		if v, err := checkSecret(ctx, scope, request); err != nil || !v.proceed() {
+			return v, err
+		}
 	}
 	place, err := r.fleet.Provider.Place(ctx, scope.Cluster, providers.Consumer{
 		Identity:   request.Spec.ClusterIdentity.Identity,
@@ -106,14 +108,18 @@ func prettyName(request *kubebindv1alpha2.BindableResourcesRequest) string {
 	return request.Name
 }
 
-// findTemplate reads the template from the server: a request that is answered too early fails for good.
+// findTemplate reads a template that the cache does not have from the server: a request that is answered too early fails for good.
 func findTemplate(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest) (*kubebindv1alpha2.APIServiceExportTemplate, verdict, error) {
 	if request.Spec.TemplateRef == nil {
 		return nil, verdict{}, nil
 	}
 	name := request.Spec.TemplateRef.Name
 	template := &kubebindv1alpha2.APIServiceExportTemplate{}
-	if err := scope.Live.Get(ctx, client.ObjectKey{Name: name}, template); apierrors.IsNotFound(err) {
+	err := scope.Get(ctx, client.ObjectKey{Name: name}, template)
+	if apierrors.IsNotFound(err) {
+		err = scope.Live.Get(ctx, client.ObjectKey{Name: name}, template)
+	}
+	if apierrors.IsNotFound(err) {
 		return nil, failed(kubebindv1alpha2.ReasonTemplateNotFound,
 			"there is no APIServiceExportTemplate %q; ask again with the name of one that exists", name), nil
 	} else if err != nil {

@@ -48,6 +48,14 @@ func judgeSecret(request *kubebindv1alpha2.BindableResourcesRequest, have *corev
 		"the Secret %q exists and was not made for this request; remove it or name another one in spec.kubeconfigSecretRef, and ask again", have.Name)
 }
 
+// underWay tells whether an earlier pass has got as far as the place. The Secret was looked at then, and is again when it is written:
+// on kcp a place takes several passes.
+func underWay(request *kubebindv1alpha2.BindableResourcesRequest) bool {
+	ready := meta.FindStatusCondition(request.Status.Conditions, kubebindv1alpha2.ConditionReady)
+	return ready != nil && ready.ObservedGeneration == request.Generation &&
+		(ready.Reason == kubebindv1alpha2.ReasonPending || ready.Reason == kubebindv1alpha2.ReasonExportNotReady)
+}
+
 // judgePlace tells what an error of Tenancy.Place means for the request. One without an answer is returned.
 func judgePlace(err error) (verdict, error) {
 	if taken, ok := errors.AsType[*providers.IdentityTakenError](err); ok {

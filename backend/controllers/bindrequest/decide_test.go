@@ -60,6 +60,34 @@ func TestJudgeSecret(t *testing.T) {
 	}
 }
 
+func TestUnderWay(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		reason string
+		edited bool
+		want   bool
+	}{
+		"new":                    {"", false, false},
+		"waiting for the place":  {kubebindv1alpha2.ReasonPending, false, true},
+		"waiting for the export": {kubebindv1alpha2.ReasonExportNotReady, false, true},
+		"edited since":           {kubebindv1alpha2.ReasonPending, true, false},
+		"an error":               {kubebindv1alpha2.ReasonHandleResourcesFailed, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request := newRequest()
+			if tc.reason != "" {
+				report(request, waiting(tc.reason, "x"), now)
+			}
+			if tc.edited {
+				request.Generation++
+			}
+			if got := underWay(request); got != tc.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
 func TestJudgePlace(t *testing.T) {
 	boom := errors.New("boom")
 	for name, tc := range map[string]struct {

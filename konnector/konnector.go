@@ -94,11 +94,11 @@ func (k *Konnector) prepare(ctx context.Context, c client.Client) (types.UID, er
 			return "", err
 		}
 	}
-	system := &corev1.Namespace{}
-	if err := c.Get(ctx, client.ObjectKey{Name: "kube-system"}, system); err != nil {
-		return "", fmt.Errorf("reading namespace kube-system, whose UID stands for this cluster: %w", err)
+	identity := &corev1.Namespace{}
+	if err := c.Get(ctx, client.ObjectKey{Name: k.options.IdentityNamespace}, identity); err != nil {
+		return "", fmt.Errorf("reading namespace %s, whose UID stands for this cluster: %w", k.options.IdentityNamespace, err)
 	}
-	return system.UID, nil
+	return identity.UID, nil
 }
 
 // assemble wires everything. No IO. The mapper is the one that knows the CRDs installed.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/rest"
@@ -32,6 +33,8 @@ type Options struct {
 	LeaseName string
 	// LeaseNamespace is its namespace. Default: $POD_NAMESPACE, or else kube-system.
 	LeaseNamespace string
+	// IdentityNamespace is the namespace whose UID stands for this cluster. Default: kube-system.
+	IdentityNamespace string
 	// ServerAddress is where /healthz, /readyz and /metrics are served; "0" is nowhere. Default: :8090.
 	ServerAddress string
 	// InstallCRDs says whether the konnector's own CRDs are installed and updated at the start. Default: true.
@@ -45,10 +48,11 @@ type Options struct {
 // NewOptions returns Options with all defaults that do not depend on the environment.
 func NewOptions() *Options {
 	return &Options{
-		LeaseName:     "kube-bind",
-		ServerAddress: ":8090",
-		InstallCRDs:   true,
-		Workers:       sync.DefaultWorkers,
+		LeaseName:         "kube-bind",
+		IdentityNamespace: metav1.NamespaceSystem,
+		ServerAddress:     ":8090",
+		InstallCRDs:       true,
+		Workers:           sync.DefaultWorkers,
 	}
 }
 
@@ -58,6 +62,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Context, "context", o.Context, "Context in the kubeconfig. Default: its current one.")
 	flags.StringVar(&o.LeaseName, "lease-name", o.LeaseName, "Name of the Lease that replicas compete for.")
 	flags.StringVar(&o.LeaseNamespace, "lease-namespace", o.LeaseNamespace, "Namespace of the Lease. Default: $POD_NAMESPACE, or else kube-system.")
+	flags.StringVar(&o.IdentityNamespace, "cluster-identity-namespace", o.IdentityNamespace, "Namespace whose UID stands for this cluster. It has to stay the same.")
 	flags.StringVar(&o.ServerAddress, "server-address", o.ServerAddress, `Address of /healthz, /readyz and /metrics; "0" serves none of them.`)
 	flags.BoolVar(&o.InstallCRDs, "install-crds", o.InstallCRDs, "Install and update the konnector's own CRDs at the start.")
 	flags.IntVar(&o.Workers, "workers", o.Workers, "How many objects of one resource are synced at a time.")
@@ -69,7 +74,7 @@ func (o *Options) Complete() error {
 		o.LeaseNamespace = os.Getenv("POD_NAMESPACE")
 	}
 	if o.LeaseNamespace == "" {
-		o.LeaseNamespace = "kube-system"
+		o.LeaseNamespace = metav1.NamespaceSystem
 	}
 	if o.Config != nil {
 		return nil
@@ -95,6 +100,9 @@ func (o *Options) Validate() error {
 	}
 	if problems := validation.IsDNS1123Label(o.LeaseNamespace); len(problems) > 0 {
 		errs = append(errs, fmt.Errorf("--lease-namespace %q: %s", o.LeaseNamespace, strings.Join(problems, ", ")))
+	}
+	if problems := validation.IsDNS1123Label(o.IdentityNamespace); len(problems) > 0 {
+		errs = append(errs, fmt.Errorf("--cluster-identity-namespace %q: %s", o.IdentityNamespace, strings.Join(problems, ", ")))
 	}
 	if o.ServerAddress != "0" {
 		if _, _, err := net.SplitHostPort(o.ServerAddress); err != nil {

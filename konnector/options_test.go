@@ -30,6 +30,7 @@ func TestValidate(t *testing.T) {
 		"empty lease name":   {func(o *Options) { o.LeaseName = "" }, []string{"--lease-name"}},
 		"wrong lease name":   {func(o *Options) { o.LeaseName = "A_B" }, []string{"--lease-name", "A_B"}},
 		"wrong namespace":    {func(o *Options) { o.LeaseNamespace = "a.b" }, []string{"--lease-namespace"}},
+		"wrong identity":     {func(o *Options) { o.IdentityNamespace = "" }, []string{"--cluster-identity-namespace"}},
 		"wrong address":      {func(o *Options) { o.ServerAddress = "8090" }, []string{"--server-address", `":port"`}},
 		"no workers":         {func(o *Options) { o.Workers = 0 }, []string{"--workers", "between 1 and 1000"}},
 		"everything at once": {func(o *Options) { o.Workers, o.LeaseName = -1, "" }, []string{"--workers", "--lease-name"}},
@@ -82,10 +83,10 @@ func TestFlagsHaveTheDefaultsOfOptions(t *testing.T) {
 	o := NewOptions()
 	flags := pflag.NewFlagSet("konnector", pflag.ContinueOnError)
 	o.AddFlags(flags)
-	if err := flags.Parse([]string{"--workers=3", "--install-crds=false"}); err != nil {
+	if err := flags.Parse([]string{"--workers=3", "--install-crds=false", "--cluster-identity-namespace=default"}); err != nil {
 		t.Fatal(err)
 	}
-	if o.Workers != 3 || o.InstallCRDs || o.LeaseName != "kube-bind" || o.ServerAddress != ":8090" {
+	if o.Workers != 3 || o.InstallCRDs || o.IdentityNamespace != "default" || o.LeaseName != "kube-bind" || o.ServerAddress != ":8090" {
 		t.Errorf("got %+v", o)
 	}
 }

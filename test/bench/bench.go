@@ -13,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
@@ -44,19 +46,21 @@ func newBench(ctx context.Context, p *pair.Pair, place *pair.Place) (*bench, err
 	if err != nil {
 		return nil, err
 	}
-	provider, err := dynamic.NewForConfig(p.Provider.Config())
+	provider, err := at(p, place)
 	if err != nil {
 		return nil, err
 	}
-	// The floor's objects in the consumer are of a resource that is not bound, so that the konnector leaves them alone.
-	if err := errors.Join(p.Consumer.EnsureNamespace(ctx, floorConsumerNamespace), p.Provider.EnsureNamespace(ctx, floorProviderNamespace)); err != nil {
+	b := &bench{
+		pair:     p,
+		consumer: consumer.Resource(resource).Namespace(consumerNamespace),
+		provider: provider.Resource(resource).Namespace(place.There(consumerNamespace)),
+	}
+	if b.floorProvider, err = floorAt(ctx, p, place); err != nil {
 		return nil, err
 	}
-	b := &bench{
-		pair:          p,
-		consumer:      consumer.Resource(resource).Namespace(consumerNamespace),
-		provider:      provider.Resource(resource).Namespace(place.Namespace + "-" + consumerNamespace),
-		floorProvider: provider.Resource(resource).Namespace(floorProviderNamespace),
+	// The floor's objects in the consumer are of a resource that is not bound, so that the konnector leaves them alone.
+	if err := p.Consumer.EnsureNamespace(ctx, floorConsumerNamespace); err != nil {
+		return nil, err
 	}
 	floorResource := resource
 	floorResource.Group = floorGroup
@@ -65,6 +69,17 @@ func newBench(ctx context.Context, p *pair.Pair, place *pair.Place) (*bench, err
 	}
 	b.floorConsumer = consumer.Resource(floorResource).Namespace(floorConsumerNamespace)
 	return b, nil
+}
+
+// at is an administrator's client for where a place lies.
+func at(p *pair.Pair, place *pair.Place) (dynamic.Interface, error) {
+	there, err := clientcmd.RESTConfigFromKubeConfig(place.Kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig of a place: %w", err)
+	}
+	config := rest.CopyConfig(p.Provider.Config())
+	config.Host = there.Host
+	return dynamic.NewForConfig(config)
 }
 
 // warm creates and deletes some objects, so that namespaces, caches and connections are there, and starts following.
@@ -100,11 +115,11 @@ func (b *bench) warm(ctx context.Context) error {
 }
 
 // measure does everything in order.
-func (b *bench) measure(ctx context.Context, n sizes) (*results, error) {
-	r := &results{Burst: n.burst, Held: n.held}
+func (b *bench) measure(ctx context.Context, n sizes) (*syncResults, error) {
+	r := &syncResults{Burst: n.burst, Held: n.held}
 	for _, part := range []struct {
 		say string
-		do  func(context.Context, sizes, *results) error
+		do  func(context.Context, sizes, *syncResults) error
 	}{
 		{"Bursts.", b.bursts},
 		{"One at a time.", b.latencies},
@@ -122,10 +137,13 @@ func (b *bench) measure(ctx context.Context, n sizes) (*results, error) {
 	return r, nil
 }
 
-// each calls f for all names, by several writers, and returns the first error.
-func each(names []string, f func(string) error) error {
-	work, errs := make(chan string), make(chan error, writers)
-	for range writers {
+// each calls f for all names, by several writers, and returns the first error of each.
+func each(names []string, f func(string) error) error { return eachBy(writers, names, f) }
+
+// eachBy is each with that many at a time.
+func eachBy(together int, names []string, f func(string) error) error {
+	work, errs := make(chan string), make(chan error, together)
+	for range together {
 		go func() {
 			var first error
 			for name := range work {
@@ -141,7 +159,7 @@ func each(names []string, f func(string) error) error {
 	}
 	close(work)
 	var all []error
-	for range writers {
+	for range together {
 		all = append(all, <-errs)
 	}
 	return errors.Join(all...)
@@ -177,7 +195,7 @@ func resultPatch(result string) []byte {
 }
 
 // memory measures the konnector without and with objects.
-func (b *bench) memory(ctx context.Context, n sizes, r *results) error {
+func (b *bench) memory(ctx context.Context, n sizes, r *syncResults) error {
 	// A new process has not grown by the bursts.
 	if err := b.restartKonnector(ctx); err != nil {
 		return err
@@ -225,7 +243,7 @@ func settledKB(ctx context.Context, pid int) (int, error) {
 }
 
 // restart counts what a konnector does when it starts and nothing has changed.
-func (b *bench) restart(ctx context.Context, _ sizes, r *results) error {
+func (b *bench) restart(ctx context.Context, _ sizes, r *syncResults) error {
 	before, err := b.count(ctx)
 	if err != nil {
 		return err

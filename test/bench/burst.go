@@ -63,7 +63,7 @@ func (b *bench) operations() []operation {
 const rounds = 3
 
 // bursts measures all operations on the same objects. Floor and konnector take turns, also in who is first.
-func (b *bench) bursts(ctx context.Context, n sizes, r *results) error {
+func (b *bench) bursts(ctx context.Context, n sizes, r *syncResults) error {
 	sums := map[string]*burst{}
 	for round := range rounds {
 		objects := names(fmt.Sprintf("burst-%d", round), n.burst)
@@ -207,33 +207,38 @@ func (b *bench) floorDelete(ctx context.Context, name string) error {
 	return err
 }
 
-// latencies measures creates one at a time, the floor and the konnector in turn, from the user's request to the copy.
-func (b *bench) latencies(ctx context.Context, n sizes, r *results) error {
-	var floor, konnector []time.Duration
+// latencies measures creates one at a time, the floor and the konnector in turn, from the user's request to the copy, and the way
+// back, from the service's status to the user's.
+func (b *bench) latencies(ctx context.Context, n sizes, r *syncResults) error {
+	var floor, konnector, floorBack, back []time.Duration
 	for _, name := range names("single", n.single) {
-		took, err := timed(func() error {
-			if err := b.floorCreate(ctx, name); err != nil {
+		all := []string{name}
+		for _, way := range []struct {
+			sum  *[]time.Duration
+			do   func(ctx context.Context) error
+			done func(ctx context.Context) error
+		}{
+			{&floor, func(ctx context.Context) error { return b.floorCreate(ctx, name) }, func(ctx context.Context) error { return b.floorCopies.wait(ctx, all, present) }},
+			{&konnector, func(ctx context.Context) error { return b.create(ctx, name) }, func(ctx context.Context) error { return b.copies.wait(ctx, all, present) }},
+			{&floorBack, func(ctx context.Context) error { return b.floorStatus(ctx, name) }, func(ctx context.Context) error { return b.floorConsumers.wait(ctx, all, hasResult("done")) }},
+			{&back, func(ctx context.Context) error { return b.status(ctx, name, "done") }, func(ctx context.Context) error { return b.consumers.wait(ctx, all, hasResult("done")) }},
+		} {
+			took, err := timed(func() error {
+				if err := way.do(ctx); err != nil {
+					return err
+				}
+				return way.done(ctx)
+			})
+			if err != nil {
 				return err
 			}
-			return b.floorCopies.wait(ctx, []string{name}, present)
-		})
-		if err != nil {
-			return err
+			*way.sum = append(*way.sum, took)
 		}
-		floor = append(floor, took)
-		took, err = timed(func() error {
-			if err := b.create(ctx, name); err != nil {
-				return err
-			}
-			return b.copies.wait(ctx, []string{name}, present)
-		})
-		if err != nil {
-			return err
-		}
-		konnector = append(konnector, took)
 	}
 	r.FloorP50, r.FloorP99 = quantiles(floor)
 	r.P50, r.P99 = quantiles(konnector)
+	r.FloorBackP50, r.FloorBackP99 = quantiles(floorBack)
+	r.BackP50, r.BackP99 = quantiles(back)
 	return nil
 }
 

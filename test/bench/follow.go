@@ -21,6 +21,7 @@ import (
 type follower struct {
 	mu      sync.Mutex
 	objects map[string]*unstructured.Unstructured
+	// changed is closed with the next change.
 	changed chan struct{}
 	ended   chan struct{}
 }
@@ -31,7 +32,7 @@ func follow(ctx context.Context, client dynamic.ResourceInterface) (*follower, e
 	if err != nil {
 		return nil, err
 	}
-	f := &follower{objects: map[string]*unstructured.Unstructured{}, changed: make(chan struct{}, 1), ended: make(chan struct{})}
+	f := &follower{objects: map[string]*unstructured.Unstructured{}, changed: make(chan struct{}), ended: make(chan struct{})}
 	for i := range list.Items {
 		f.objects[list.Items[i].GetName()] = &list.Items[i]
 	}
@@ -59,11 +60,9 @@ func (f *follower) run(events watch.Interface) {
 		} else {
 			f.objects[o.GetName()] = o
 		}
+		close(f.changed)
+		f.changed = make(chan struct{})
 		f.mu.Unlock()
-		select {
-		case f.changed <- struct{}{}:
-		default:
-		}
 	}
 }
 
@@ -80,12 +79,13 @@ func (f *follower) wait(ctx context.Context, names []string, holds func(*unstruc
 				delete(left, name)
 			}
 		}
+		changed := f.changed
 		f.mu.Unlock()
 		if len(left) == 0 {
 			return nil
 		}
 		select {
-		case <-f.changed:
+		case <-changed:
 		case <-f.ended:
 			return errors.New("the watch ended and could not be begun again")
 		case <-ctx.Done():

@@ -16,7 +16,7 @@ import (
 )
 
 // limit is how long the whole run may take.
-const limit = 30 * time.Minute
+const limit = time.Hour
 
 func main() {
 	out := flag.String("o", "bench.json", "file for the results")
@@ -27,7 +27,7 @@ func main() {
 	namespaces := flag.Int("namespaces", 200, "namespaces in scope Namespaced")
 	exports := flag.Int("exports", 50, "exports on one connection")
 	consumers := flag.Int("consumers", 50, "consumers that are placed, on kcp")
-	kcpOnly := flag.Bool("kcp-only", false, "measure only what is particular to kcp")
+	kcp := flag.Bool("kcp", false, "measure a kcp beside the plain provider, and leave out what does not depend on it")
 	scaleOnly := flag.Bool("scale-only", false, "leave out bursts, latency, memory and restart")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -36,7 +36,7 @@ func main() {
 	defer cancel()
 	if err := run(ctx, *out, sizes{
 		burst: *burst, held: *held, single: *single, referring: *referring, namespaces: *namespaces, exports: *exports, scaleOnly: *scaleOnly,
-		workspaces: []int{1, 10, 100}, consumers: *consumers, kcpOnly: *kcpOnly,
+		workspaces: []int{1, 10, 100}, consumers: *consumers, kcp: *kcp,
 	}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -50,44 +50,40 @@ type sizes struct {
 	scaleOnly                      bool
 	workspaces                     []int
 	consumers                      int
-	kcpOnly                        bool
+	kcp                            bool
 }
 
 func run(ctx context.Context, out string, n sizes) error {
 	r := &results{}
-	if n.kcpOnly {
-		var err error
-		if r.KCP, err = measureKCP(ctx, n); err != nil {
+	parts := []func(context.Context, sizes, *results) error{measurePlain, measureScale}
+	switch {
+	case n.kcp:
+		parts = []func(context.Context, sizes, *results) error{measurePlain, measureKCP}
+	case n.scaleOnly:
+		parts = parts[1:]
+	}
+	for _, part := range parts {
+		if err := part(ctx, n, r); err != nil {
 			return err
 		}
-		r.KCP.print(os.Stdout)
-		return r.write(out)
 	}
-	if !n.scaleOnly {
-		var err error
-		if r, err = measureSync(ctx, n); err != nil {
-			return err
-		}
-		r.print(os.Stdout)
-	}
-	var err error
-	if r.Scale, err = measureScale(ctx, n); err != nil {
-		return err
-	}
-	r.Scale.print(os.Stdout)
 	if err := r.write(out); err != nil {
 		return err
-	}
-	if n.scaleOnly {
-		return nil
 	}
 	return r.missed()
 }
 
-// measureSync measures what one resource costs.
-func measureSync(ctx context.Context, n sizes) (_ *results, err error) {
-	fmt.Fprintln(os.Stderr, "Starting two control planes, backend and konnector.")
-	p, err := pair.Start(ctx, pair.Options{})
+func measurePlain(ctx context.Context, n sizes, r *results) (err error) {
+	if r.syncResults, err = measureSync(ctx, n, pair.Kubernetes); err == nil {
+		r.print(os.Stdout, "The provider is a plain cluster.")
+	}
+	return err
+}
+
+// measureSync measures what one resource costs with a kind of provider.
+func measureSync(ctx context.Context, n sizes, kind pair.Kind) (_ *syncResults, err error) {
+	fmt.Fprintf(os.Stderr, "Starting a provider (%s) and a consumer, backend and konnector.\n", kind)
+	p, err := pair.Start(ctx, pair.Options{Kind: kind})
 	if err != nil {
 		return nil, err
 	}

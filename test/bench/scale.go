@@ -68,22 +68,23 @@ type scale struct {
 	metrics string
 }
 
-func measureScale(ctx context.Context, n sizes) (_ *scaleResults, err error) {
+// measureScale measures how the konnector grows.
+func measureScale(ctx context.Context, n sizes, results *results) (err error) {
 	address, err := freeAddress()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p, err := pair.Start(ctx, pair.Options{KonnectorArgs: []string{"--server-address=" + address}})
+	p, err := pair.Start(ctx, pair.Options{Kind: pair.Kubernetes, KonnectorArgs: []string{"--server-address=" + address}})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, p.Stop(), p.RemoveLogs()) }()
 	s := &scale{Pair: p, metrics: "http://" + address + "/metrics"}
 	if err := s.offer(ctx, "ranches", true); err != nil {
-		return nil, err
+		return err
 	}
 	if s.place, err = p.Bind(ctx, "ranches", "ranches"); err != nil {
-		return nil, err
+		return err
 	}
 	r := &scaleResults{Referring: n.referring, Namespaces: n.namespaces, Exports: n.exports}
 	for _, part := range []struct {
@@ -92,10 +93,12 @@ func measureScale(ctx context.Context, n sizes) (_ *scaleResults, err error) {
 	}{{"References.", s.references}, {"Namespaces.", s.namespaces}, {"Exports.", s.exports}} {
 		fmt.Fprintln(os.Stderr, part.say)
 		if err := part.do(ctx, r); err != nil {
-			return nil, fmt.Errorf("%s %w", part.say, err)
+			return fmt.Errorf("%s %w", part.say, err)
 		}
 	}
-	return r, nil
+	results.Scale = r
+	r.print(os.Stdout)
+	return nil
 }
 
 func freeAddress() (string, error) {

@@ -39,6 +39,8 @@ type Options struct {
 	FrontDoor bool
 	// Workloads makes Deployments come true in the consumer: see controlplane.Options.
 	Workloads bool
+	// Kind is what the provider is. Default: what ProviderEnv says.
+	Kind Kind
 	// Bin is a folder with the shipped binaries, such as that of another pair. Default: they are built.
 	Bin string
 	// Beside is a pair whose kcp is used, if the provider is a kcp. Default: one of its own.
@@ -141,9 +143,12 @@ func (p *Pair) awaitDoor(ctx context.Context) error {
 
 // StartControlPlanes is Start without backend and konnector.
 func StartControlPlanes(ctx context.Context, o Options) (*Pair, error) {
-	kind, err := KindFromEnv()
-	if err != nil {
-		return nil, err
+	kind := o.Kind
+	if kind == "" {
+		var err error
+		if kind, err = KindFromEnv(); err != nil {
+			return nil, err
+		}
 	}
 	p := &Pair{options: o, kind: kind}
 	if p.options.LogDir == "" {
@@ -153,6 +158,7 @@ func StartControlPlanes(ctx context.Context, o Options) (*Pair, error) {
 		}
 		p.options.LogDir = dir
 	}
+	var err error
 	if p.bin = o.Bin; p.bin == "" {
 		if p.bin, err = Build(ctx, p.options.LogDir); err != nil {
 			return nil, err

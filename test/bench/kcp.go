@@ -122,6 +122,8 @@ func (r *kcpResults) measureBackend(ctx context.Context, n sizes) (err error) {
 			err = os.RemoveAll(logs)
 		}
 	}()
+	ctx, cancel := context.WithCancel(ctx) // what follows objects ends before kcp does
+	defer cancel()
 	if err := b.start(ctx, logs); err != nil {
 		return err
 	}

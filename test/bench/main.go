@@ -88,6 +88,8 @@ func measureSync(ctx context.Context, n sizes, kind pair.Kind) (_ *syncResults, 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.Stop(), p.RemoveLogs()) }()
+	ctx, cancel := context.WithCancel(ctx) // what follows objects ends before the control planes do
+	defer cancel()
 	b, err := prepare(ctx, p)
 	if err != nil {
 		return nil, err

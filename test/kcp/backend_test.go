@@ -4,6 +4,7 @@ package kcp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	kcpinit "kube-bind.io/kube-bind/contrib/kcp"
 	"kube-bind.io/kube-bind/controlplane"
+	"kube-bind.io/kube-bind/providers/kcp"
 	"kube-bind.io/kube-bind/test/expect"
 	"kube-bind.io/kube-bind/test/wild"
 )
@@ -30,13 +32,35 @@ const patience = 2 * time.Minute
 // backend is a backend's binary, with kube-bind's own workspace that it serves.
 type backend struct {
 	*wild.Wild
-	tenancy string
+	// name is that of its files.
+	name, tenancy string
 	// door and metrics are addresses.
 	door, metrics string
 	process       *controlplane.Process
 }
 
-func newBackend(w *wild.Wild, tenancy string) *backend { return &backend{Wild: w, tenancy: tenancy} }
+func newBackend(w *wild.Wild, name, tenancy string) *backend {
+	return &backend{Wild: w, name: name, tenancy: tenancy}
+}
+
+// alone starts a kcp that no other test uses, with a backend whose consumers get workspaces: for a test that breaks them.
+func alone(t *testing.T, name string, args, kcpArgs []string) *backend {
+	t.Helper()
+	w, err := wild.Start(t.Context(), controlplane.Options{Name: name, LogDir: filepath.Join(world.logs, name), APIServerArgs: kcpArgs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBackend(w, name, string(kcp.Workspaces))
+	t.Cleanup(func() {
+		if err := errors.Join(b.stop(), w.Stop()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := b.start(t.Context(), args...); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
 
 // start runs the binary, and waits until its front door is open. The front door stays where it was.
 func (b *backend) start(ctx context.Context, args ...string) error {
@@ -55,12 +79,12 @@ func (b *backend) start(ctx context.Context, args ...string) error {
 	if err != nil {
 		return err
 	}
-	kubeconfig := filepath.Join(world.logs, b.tenancy+".kubeconfig")
+	kubeconfig := filepath.Join(world.logs, b.name+".kubeconfig")
 	if err := os.WriteFile(kubeconfig, raw, 0o600); err != nil {
 		return fmt.Errorf("writing the backend's kubeconfig: %w", err)
 	}
 	b.process, err = controlplane.StartProcess(controlplane.ProcessOptions{
-		Name: "kube-bind-backend", Path: filepath.Join(world.bin, "kube-bind-backend"), LogFile: filepath.Join(world.logs, "backend-"+b.tenancy+".log"),
+		Name: "kube-bind-backend", Path: filepath.Join(world.bin, "kube-bind-backend"), LogFile: filepath.Join(world.logs, "backend-"+b.name+".log"),
 		Args: slices.Concat([]string{
 			"--kubeconfig", kubeconfig, "--provider", "kcp", "--tenancy", b.tenancy, "--namespace-prefix", prefix, "--pretty-name", "BigCorp.com",
 			"--lease-namespace", kcpinit.Namespace, "--health-address", "0", "--metrics-address", b.metrics,

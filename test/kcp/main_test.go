@@ -79,7 +79,7 @@ func start(ctx context.Context) (stop func() error, err error) {
 	if err != nil {
 		return stop, err
 	}
-	world.workspaces, world.namespaces = newBackend(workspaces, "workspace"), newBackend(namespaces, "namespace")
+	world.workspaces, world.namespaces = newBackend(workspaces, "workspaces", "workspace"), newBackend(namespaces, "namespaces", "namespace")
 	for b, args := range map[*backend][]string{world.workspaces: nil, world.namespaces: {"--oidc-allowed-users=alice"}} {
 		started = append(started, b.stop)
 		if err := b.start(ctx, args...); err != nil {

@@ -39,7 +39,7 @@ func newMemberForTest(p *Provider, name multicluster.ClusterName) *member {
 
 func newProviderForTest() *Provider {
 	p := &Provider{opts: Options{Logger: logr.Discard()}, members: newMembers()}
-	p.metrics = newMetrics(p.members.count)
+	p.metrics = newMetrics(p.members)
 	return p
 }
 

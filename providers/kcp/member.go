@@ -8,6 +8,7 @@ import (
 
 	"github.com/kcp-dev/logicalcluster/v3"
 	mcpcache "github.com/kcp-dev/multicluster-provider/pkg/cache"
+	apisv1alpha2 "github.com/kcp-dev/sdk/apis/apis/v1alpha2"
 	corev1alpha1 "github.com/kcp-dev/sdk/apis/core/v1alpha1"
 	tenancyv1alpha1 "github.com/kcp-dev/sdk/apis/tenancy/v1alpha1"
 	"k8s.io/apimachinery/pkg/types"
@@ -26,6 +27,8 @@ type member struct {
 	leave context.CancelFunc
 	// lodging says whose place the workspace is. Zero for a provider's workspace.
 	lodging lodging
+	// missing are the claims that a provider's workspace has not accepted.
+	missing []string
 }
 
 // lodging is the Workspace that a consumer's place is.
@@ -83,12 +86,16 @@ func (p *Provider) newSite(s *shard, name multicluster.ClusterName) (*site, erro
 	out := &site{Cluster: scoped, name: name}
 	out.cache = &siteCache{Cache: scoped.GetCache(), cluster: logicalcluster.Name(name), boards: s.boards}
 	opts := client.Options{Scheme: p.local.GetScheme(), HTTPClient: s.http, Mapper: s.mapper}
-	if out.live, err = client.New(scoped.GetConfig(), opts); err != nil {
-		return nil, fmt.Errorf("making the client: %w", err)
-	}
-	opts.Cache = &client.CacheOptions{Reader: scoped.GetCache()}
-	if out.client, err = client.New(scoped.GetConfig(), opts); err != nil {
-		return nil, fmt.Errorf("making the client: %w", err)
+	for _, to := range []struct {
+		client *client.Client
+		reader *client.CacheOptions
+	}{{&out.live, nil}, {&out.client, &client.CacheOptions{Reader: scoped.GetCache()}}} {
+		opts.Cache = to.reader
+		direct, err := client.New(scoped.GetConfig(), opts)
+		if err != nil {
+			return nil, fmt.Errorf("making the client: %w", err)
+		}
+		*to.client = explained{Client: direct, binding: func() *apisv1alpha2.APIBinding { return s.bound(name) }}
 	}
 	return out, nil
 }
@@ -105,6 +112,9 @@ func (p *Provider) newMember(ctx context.Context, s *shard, name multicluster.Cl
 	}
 	m := &member{site: at, shard: s, lodging: lodgingOf(lc, p.members.consumerType())}
 	if m.lodging.Host == "" {
+		if m.missing = missingClaims(s.bound(name)); len(m.missing) > 0 {
+			p.opts.Logger.Info("a workspace has not accepted all claims", "cluster", name, "missing", m.missing)
+		}
 		if err := p.allowOurselves(ctx, at); err != nil {
 			return nil, err
 		}

@@ -88,6 +88,19 @@ func (ms *members) count() int {
 	return len(ms.byName)
 }
 
+// missing is how many members have not accepted all claims.
+func (ms *members) missing() int {
+	ms.mu.RLock()
+	defer ms.mu.RUnlock()
+	out := 0
+	for _, m := range ms.byName {
+		if len(m.missing) > 0 {
+			out++
+		}
+	}
+	return out
+}
+
 // get returns a member, or nil.
 func (ms *members) get(name multicluster.ClusterName) *member {
 	ms.mu.RLock()

@@ -16,9 +16,10 @@ const (
 type metrics struct {
 	failures *prometheus.CounterVec
 	members  prometheus.GaugeFunc
+	missing  prometheus.GaugeFunc
 }
 
-func newMetrics(members func() int) *metrics {
+func newMetrics(members *members) *metrics {
 	return &metrics{
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kube_bind_kcp_engagement_failures_total",
@@ -27,11 +28,15 @@ func newMetrics(members func() int) *metrics {
 		members: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "kube_bind_kcp_workspaces",
 			Help: "Workspaces that bind kube-bind's API and are known to this replica.",
-		}, func() float64 { return float64(members()) }),
+		}, func() float64 { return float64(members.count()) }),
+		missing: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "kube_bind_kcp_workspaces_missing_claims",
+			Help: "Of these, those of providers that have not accepted all that kube-bind's APIExport claims; the log says which.",
+		}, func() float64 { return float64(members.missing()) }),
 	}
 }
 
 // Collectors are the provider's metrics.
 func (p *Provider) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{p.metrics.failures, p.metrics.members}
+	return []prometheus.Collector{p.metrics.failures, p.metrics.members, p.metrics.missing}
 }

@@ -70,7 +70,7 @@ func New(local cluster.Cluster, opts Options) (*Provider, error) {
 		recorders: mcrecorder.NewManager(local.GetScheme(), opts.Logger),
 		queue:     workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[task](firstRetry, lastRetry)),
 	}
-	p.metrics = newMetrics(p.members.count)
+	p.metrics = newMetrics(p.members)
 	return p, nil
 }
 

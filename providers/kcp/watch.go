@@ -5,6 +5,7 @@ package kcp
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,7 +85,8 @@ func (p *Provider) do(ctx context.Context, t task) (step string, err error) {
 	return stepJoin, nil
 }
 
-// syncMember has a workspace join that binds kube-bind's API, and one leave that does not any more.
+// syncMember has a workspace join that binds kube-bind's API, and one leave that does not any more. One that has changed what it
+// lets the backend do joins anew, so that all in it is tried again.
 func (p *Provider) syncMember(ctx context.Context, name multicluster.ClusterName) error {
 	for _, s := range p.members.shards() {
 		if !s.bindings.HasSynced() { // whoever is not there yet is not gone
@@ -93,7 +95,7 @@ func (p *Provider) syncMember(ctx context.Context, name multicluster.ClusterName
 		}
 	}
 	now, have := p.shardOf(name), p.members.get(name)
-	if have != nil && have.shard == now {
+	if have != nil && have.shard == now && (have.lodging.Host != "" || slices.Equal(have.missing, missingClaims(now.bound(name)))) {
 		return nil
 	}
 	if have != nil {

@@ -3,6 +3,7 @@
 package kcp
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -149,6 +151,29 @@ func get(ctx context.Context, url string) (body, error) {
 		return nil, fmt.Errorf("the answer is %s: %w", response.Status, response.Body.Close())
 	}
 	return response.Body, nil
+}
+
+// metric is the sum of all series of a metric whose labels have the given text.
+func (b *backend) metric(ctx context.Context, name, labels string) (float64, error) {
+	body, err := get(ctx, "http://"+b.metrics+"/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer body.Close()
+	var sum float64
+	lines := bufio.NewScanner(body)
+	for lines.Scan() {
+		series, value, _ := strings.Cut(lines.Text(), " ")
+		if found, _, _ := strings.Cut(series, "{"); found != name || !strings.Contains(series, labels) {
+			continue
+		}
+		number, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return 0, fmt.Errorf("reading the metric %s: %w", name, err)
+		}
+		sum += number
+	}
+	return sum, lines.Err()
 }
 
 // alive fails if the backend has ended since it was started.

@@ -16,6 +16,7 @@ version = $(shell awk '$$1 == "$(2)" { print $$2; exit }' hack/tools/$(1)/go.mod
 KUBE_LDFLAGS = -X k8s.io/component-base/version.gitVersion=$(call version,kube,k8s.io/kubernetes)
 
 CYCLONEDX := bin/cyclonedx-gomod-v1.10.0
+GORELEASER := bin/goreleaser-v2.13.0
 
 # What a release is called, and the time that is in it: nothing but the commit decides.
 VERSION ?= $(shell git describe --tags --match 'v*' --always --dirty 2>/dev/null || echo v0.0.0)
@@ -45,6 +46,10 @@ build: ## Build kube-bind-backend, konnector, kubectl-bind and kcp-init into bin
 images: $(CYCLONEDX) ## Build the container images into dist/images (OCI layouts), without a container runtime, and lists of what is in them into dist/sbom.
 	@go run ./hack/images -o dist -version $(VERSION) -epoch $(EPOCH) -sbom $(CYCLONEDX)
 
+.PHONY: release-snapshot
+release-snapshot: $(GORELEASER) $(CYCLONEDX) ## Build what a release of kubectl bind is into dist/release, krew's manifest too, and publish nothing.
+	@$(GORELEASER) release --snapshot --clean
+
 ##@ Tests
 
 # The packages whose tests run shipped binaries, one package at a time.
@@ -68,6 +73,14 @@ test-kcp: tools-test build $(GOTESTSUM) ## Run the end-to-end suite against a kc
 	@failed=; for tenancy in namespace workspace; do \
 		KUBE_BIND_TEST_PROVIDER=kcp-$$tenancy $(GOTESTSUM) --format=standard-quiet -- -count=1 -parallel=5 -timeout=20m ./test/e2e || failed+=" $$tenancy"; \
 	done; if [ -n "$$failed" ]; then echo "failed with tenancy:$$failed" >&2; exit 1; fi
+
+.PHONY: fuzz
+fuzz: ## Try what parses foreign input with random input, FUZZTIME (30s) for each.
+	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+		sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' "$$file" | while read -r name; do \
+			echo "$$(dirname $$file) $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(or $(FUZZTIME),30s) "$$(dirname $$file)" </dev/null; \
+		done; \
+	done
 
 .PHONY: bench
 bench: tools build $(if $(filter kcp,$(PROVIDER)),bin/kcp) ## Measure the konnector against the raw floor; prints a table and writes bench.json. PROVIDER=kcp: and a kcp beside the plain provider.
@@ -151,6 +164,9 @@ $(CONTROLLER_GEN):
 
 $(GOLANGCI_LINT):
 	@hack/install.sh $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(GORELEASER):
+	@hack/install.sh $@ github.com/goreleaser/goreleaser/v2
 
 $(CYCLONEDX):
 	@hack/install.sh $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod

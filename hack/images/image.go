@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -71,13 +72,18 @@ func (b *builder) image(ctx context.Context, name string) (v1.Hash, error) {
 	return index.Digest()
 }
 
+// flags have nothing in a program tell where and from which checkout it was built.
+func flags() []string { return []string{"-trimpath", "-buildvcs=false"} }
+
+func linkerFlags(version string) string { return "-s -w -buildid= -X main.version=" + version }
+
 // compile builds a program for a platform, the same whenever and wherever.
 func (b *builder) compile(ctx context.Context, name string, platform v1.Platform) (string, error) {
 	file, err := filepath.Abs(filepath.Join(b.out, "bin", platform.OS+"_"+platform.Architecture, name))
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid= -X main.version="+b.version, "-o", file, "./cmd/"+name)
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, flags(), []string{"-ldflags", linkerFlags(b.version), "-o", file, "./cmd/" + name})...)
 	cmd.Dir = b.source
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS="+platform.OS, "GOARCH="+platform.Architecture)
 	cmd.Stderr = os.Stderr

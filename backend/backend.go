@@ -6,13 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/prometheus/client_golang/prometheus"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
@@ -24,18 +27,21 @@ import (
 	"kube-bind.io/kube-bind/backend/controllers/exportrequest"
 	"kube-bind.io/kube-bind/backend/controllers/namespace"
 	"kube-bind.io/kube-bind/backend/controllers/template"
+	backendhttp "kube-bind.io/kube-bind/backend/http"
 	"kube-bind.io/kube-bind/backend/loop"
 	"kube-bind.io/kube-bind/deploy/crds"
 	"kube-bind.io/kube-bind/providers"
 	"kube-bind.io/kube-bind/providers/credential"
 	"kube-bind.io/kube-bind/providers/kcp"
 	"kube-bind.io/kube-bind/providers/kube"
+	"kube-bind.io/kube-bind/telemetry"
 )
 
 // Backend serves one provider.
 type Backend struct {
 	opts    Options
 	manager mcmanager.Manager
+	metrics []prometheus.Collector
 }
 
 // New completes and validates the options and puts a backend together. It fails on bad options; it does not talk to the
@@ -56,21 +62,32 @@ func New(opts Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the multi-cluster manager: %w", err)
 	}
-	fleet := loop.Fleet{Manager: mgr, Provider: provider}
-	if err := errors.Join(register(fleet, opts), registerOffers(mgr, provider, opts)); err != nil {
+	fleet := loop.Fleet{Manager: mgr, Provider: provider, Metrics: loop.NewMetrics()}
+	b := &Backend{opts: opts, manager: mgr, metrics: fleet.Metrics.Collectors()}
+	if p, ok := provider.(*kcp.Provider); ok {
+		b.metrics = append(b.metrics, p.Collectors()...)
+	}
+	if err := errors.Join(mgr.Add(fleet.Metrics), register(fleet, opts), registerOffers(mgr, provider, opts)); err != nil {
 		return nil, err
 	}
 	if !opts.FrontendDisabled {
-		if err := addFrontDoor(fleet, opts); err != nil {
+		door, err := addFrontDoor(fleet, opts)
+		if err != nil {
 			return nil, err
 		}
+		b.metrics = append(b.metrics, door.Collectors()...)
 	}
-	return &Backend{opts: opts, manager: mgr}, nil
+	return b, nil
 }
 
 // Run works until ctx ends, and returns nil then. It fails when the CRDs cannot be installed, when the manager or one of
 // its controllers fails, and when the lease is lost: another replica works then, and the process must end.
 func (b *Backend) Run(ctx context.Context) error {
+	forget, err := telemetry.Register(metrics.Registry, b.metrics...)
+	defer forget()
+	if err != nil {
+		b.opts.Logger.V(1).Info("metrics are another backend's in this process", "error", err.Error())
+	}
 	if b.opts.InstallCRDs {
 		if err := b.installCRDs(ctx); err != nil && ctx.Err() == nil {
 			return err
@@ -85,6 +102,12 @@ func (b *Backend) Run(ctx context.Context) error {
 		return fmt.Errorf("running the controllers: %w", err)
 	}
 	return nil
+}
+
+// Collectors are the metrics that a backend can have, beside those of controller-runtime, Go and the process. It is for who
+// describes them: these count nothing.
+func Collectors() []prometheus.Collector {
+	return slices.Concat(loop.NewMetrics().Collectors(), backendhttp.Collectors(), kcp.Collectors())
 }
 
 func (b *Backend) installCRDs(ctx context.Context) error {

@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"kube-bind.io/kube-bind/backend/auth"
 	"kube-bind.io/kube-bind/backend/auth/issuer"
@@ -277,7 +276,7 @@ func addRevocations(local manager.Manager, opts Options) (auth.Revocations, erro
 }
 
 // addFrontDoor has the manager serve the front door, on every replica.
-func addFrontDoor(fleet loop.Fleet, opts Options) error {
+func addFrontDoor(fleet loop.Fleet, opts Options) (*backendhttp.Door, error) {
 	f, local := opts.FrontDoor, fleet.Manager.GetLocalManager()
 	openID := auth.OpenID{
 		Issuer: f.IssuerURL, ClientID: f.ClientID, ClientSecret: f.ClientSecret, CallbackURL: f.CallbackURL,
@@ -290,14 +289,14 @@ func addFrontDoor(fleet loop.Fleet, opts Options) error {
 	if f.OIDCType == OIDCEmbedded {
 		embedded, err := issuer.New(issuer.Options{URL: f.IssuerURL, ClientID: f.ClientID, ClientSecret: f.ClientSecret, RedirectURI: f.CallbackURL})
 		if err != nil {
-			return fmt.Errorf("making the embedded OpenID provider: %w", err)
+			return nil, fmt.Errorf("making the embedded OpenID provider: %w", err)
 		}
 		door.Issuer, openID.Client = embedded, &http.Client{Transport: issuer.Transport(embedded)}
 		opts.Logger.Info("DEVELOPMENT MODE: the embedded OpenID provider has passwords that everybody knows", "issuer", f.IssuerURL)
 	} else {
 		var err error
 		if openID.Client, err = auth.ClientFor(f.ca); err != nil {
-			return fmt.Errorf("--oidc-ca-file: %w", err)
+			return nil, fmt.Errorf("--oidc-ca-file: %w", err)
 		}
 	}
 	keys := auth.NewKeys(local.GetClient(), local.GetAPIReader(), auth.KeyOptions{
@@ -306,17 +305,12 @@ func addFrontDoor(fleet loop.Fleet, opts Options) error {
 	})
 	ended, err := addRevocations(local, opts)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	signIn := auth.New(auth.Options{Origin: f.origin, OpenID: openID, Prefixes: f.Prefixes, Lifetime: f.TokenExpiry}, keys, ended)
 	d, err := backendhttp.New(door, fleet, signIn, auth.NewAccess(f.Prefixes))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, c := range d.Collectors() {
-		if err := metrics.Registry.Register(c); err != nil {
-			opts.Logger.V(1).Info("the metrics of the front door are another backend's in this process", "error", err.Error())
-		}
-	}
-	return errors.Join(local.Add(d), fleet.Manager.Add(&allowance{topology: fleet.Provider, door: f}))
+	return d, errors.Join(local.Add(d), fleet.Manager.Add(&allowance{topology: fleet.Provider, door: f}))
 }

@@ -32,6 +32,8 @@ const callback = "http://127.0.0.1:1/callback"
 type door struct {
 	t      *testing.T
 	origin string
+	// stop ends the backend.
+	stop func()
 }
 
 // openDoor starts a backend with a front door and the embedded OpenID provider.
@@ -45,7 +47,7 @@ func openDoorWith(t *testing.T, namespace string, mods ...func(*backend.Options)
 	t.Helper()
 	address := freeAddress(t)
 	d := &door{t: t, origin: "http://" + address}
-	start(t, append([]func(*backend.Options){func(o *backend.Options) {
+	d.stop = start(t, append([]func(*backend.Options){func(o *backend.Options) {
 		o.FrontendDisabled = false
 		o.LeaseNamespace = namespace
 		o.FrontDoor.ListenAddress = address

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/pflag"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
@@ -74,11 +73,6 @@ func newKCPProvider(local ctrl.Manager, places kube.Options, opts Options) (prov
 	})
 	if err != nil {
 		return nil, err
-	}
-	for _, c := range p.Collectors() {
-		if err := metrics.Registry.Register(c); err != nil {
-			opts.Logger.V(1).Info("the metrics of kcp are another backend's in this process", "error", err.Error())
-		}
 	}
 	return p, local.Add(p.Watcher())
 }

@@ -71,7 +71,7 @@ func TestHTTPManners(t *testing.T) {
 		"a token for no code":   {http.MethodPost, "/api/token", jsonHeader(), "{}", http.StatusUnauthorized, nobody},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := visitor{&door{t, d.origin}, v.Browser}
+			v := visitor{&door{t: t, origin: d.origin}, v.Browser}
 			header := map[string]string{"Authorization": "Bearer " + alice.token}
 			for name, value := range tc.header {
 				header[name] = value

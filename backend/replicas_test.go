@@ -168,7 +168,7 @@ func TestCertificateIsReloaded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := visitor{&door{t, "https://" + address}, b}
+	v := visitor{&door{t: t, origin: "https://" + address}, b}
 	at := v.login("", nil, v.origin+auth.CallbackPath)
 	got := v.send(http.MethodGet, at.String(), nil, nil)
 	cookies := strings.Join(got.header.Values("Set-Cookie"), "\n")

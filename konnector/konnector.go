@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -31,7 +33,9 @@ import (
 	"kube-bind.io/kube-bind/konnector/bundle"
 	"kube-bind.io/kube-bind/konnector/connection"
 	"kube-bind.io/kube-bind/konnector/enclosure"
+	"kube-bind.io/kube-bind/konnector/record"
 	"kube-bind.io/kube-bind/konnector/sync"
+	"kube-bind.io/kube-bind/telemetry"
 )
 
 // userAgent is what API servers' logs call the konnector.
@@ -42,6 +46,7 @@ type Konnector struct {
 	options Options
 	scheme  *runtime.Scheme
 	manager ctrl.Manager
+	metrics []prometheus.Collector
 	ready   chan struct{}
 }
 
@@ -76,6 +81,11 @@ func (k *Konnector) Run(ctx context.Context) error {
 	if err := k.assemble(cluster, c.RESTMapper()); err != nil {
 		return err
 	}
+	forget, err := telemetry.Register(metrics.Registry, k.metrics...)
+	defer forget()
+	if err != nil {
+		k.manager.GetLogger().V(1).Info("metrics are another konnector's in this process", "error", err.Error())
+	}
 	close(k.ready)
 	if err := k.manager.Start(ctx); err != nil {
 		return fmt.Errorf("running: %w", err)
@@ -108,10 +118,7 @@ func (k *Konnector) assemble(cluster types.UID, mapper meta.RESTMapper) error {
 		return fmt.Errorf("assembling the manager: %w", err)
 	}
 	k.manager = mgr
-	syncMetrics, err := sync.NewMetrics(metrics.Registry)
-	if err != nil {
-		return err
-	}
+	syncMetrics, recordMetrics := sync.NewMetrics(), record.NewMetrics()
 	secrets, err := kubernetes.NewForConfig(k.options.Config)
 	if err != nil {
 		return fmt.Errorf("preparing the client of Secrets: %w", err)
@@ -128,19 +135,30 @@ func (k *Konnector) assemble(cluster types.UID, mapper meta.RESTMapper) error {
 		Recorder: recorder, Metrics: syncMetrics, Workers: k.options.Workers,
 		Changed: bindings.Changed, BundleChanged: bundles.Changed, Log: mgr.GetLogger().WithName("connection"),
 	})
+	k.metrics = collectors(syncMetrics, recordMetrics, pool)
 	if err := mgr.Add(pool); err != nil {
 		return fmt.Errorf("adding connections: %w", err)
 	}
-	if err := binding.Register(mgr, pool, bindings, recorder); err != nil {
+	if err := binding.Register(mgr, pool, bindings, recorder, recordMetrics); err != nil {
 		return fmt.Errorf("adding the controller of bindings: %w", err)
 	}
-	if err := bundle.Register(mgr, pool, bundles, recorder); err != nil {
+	if err := bundle.Register(mgr, pool, bundles, recorder, recordMetrics); err != nil {
 		return fmt.Errorf("adding the controller of bundles: %w", err)
 	}
 	if err := enclosure.Register(mgr, recorder); err != nil {
 		return fmt.Errorf("adding the controller of enclosed bindings: %w", err)
 	}
 	return nil
+}
+
+func collectors(s *sync.Metrics, r *record.Metrics, pool *connection.Pool) []prometheus.Collector {
+	return slices.Concat(s.Collectors(), r.Collectors(), pool.Collectors())
+}
+
+// Collectors are the metrics that a konnector has, beside those of controller-runtime, Go and the process. It is for who
+// describes them: these count nothing.
+func Collectors() []prometheus.Collector {
+	return collectors(sync.NewMetrics(), record.NewMetrics(), connection.NewPool(connection.Options{}))
 }
 
 // cacheOptions keep Secrets out of the cache, but for those that may enclose bindings.

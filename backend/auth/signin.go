@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
@@ -62,6 +63,7 @@ type SignIn struct {
 	openID      *openID
 	sealer      *sealer
 	revocations Revocations
+	metrics     *prometheus.CounterVec
 }
 
 // New returns a SignIn.
@@ -74,7 +76,7 @@ func New(opts Options, keys *Keys, revocations Revocations) *SignIn {
 	}
 	return &SignIn{
 		opts: opts, openID: &openID{OpenID: opts.OpenID},
-		sealer: &sealer{keys: keys, now: opts.Now}, revocations: revocations,
+		sealer: &sealer{keys: keys, now: opts.Now}, revocations: revocations, metrics: newMetrics(),
 	}
 }
 
@@ -124,6 +126,7 @@ func unreachable() error {
 // Authorize begins a login: it sends the browser to the OpenID provider.
 func (s *SignIn) Authorize(w http.ResponseWriter, r *http.Request) {
 	target, err := s.begin(w, r)
+	s.refused(err)
 	if err != nil {
 		reply.Error(w, r, err)
 		return
@@ -217,12 +220,14 @@ func parseRequest(r *http.Request) (*Request, error) {
 // Callback ends a login: the OpenID provider sends the browser here.
 func (s *SignIn) Callback(w http.ResponseWriter, r *http.Request) {
 	l, err := s.underWay(r)
+	s.refused(err)
 	if err != nil {
 		reply.Error(w, r, err)
 		return
 	}
 	http.SetCookie(w, s.cookie(s.loginCookie(l.State), "", time.Time{}))
 	target, err := s.finish(w, r, l)
+	s.ended(err)
 	if err != nil {
 		s.fail(w, r, l, err)
 		return
@@ -352,6 +357,7 @@ type TokenResponse struct {
 // Token exchanges a code for a token, for the program that began the login, and once.
 func (s *SignIn) Token(w http.ResponseWriter, r *http.Request) {
 	answer, err := s.exchange(r)
+	s.refused(err)
 	if err != nil {
 		reply.Error(w, r, err)
 		return

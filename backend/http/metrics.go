@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"kube-bind.io/kube-bind/backend/auth"
 )
 
 // metrics of the front door.
@@ -19,10 +21,10 @@ type metrics struct {
 func newMetrics() *metrics {
 	return &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kubebind_http_requests_total", Help: "Requests at the front door, by method, route and status.",
-		}, []string{"method", "route", "status"}),
+			Name: "kube_bind_backend_http_requests_total", Help: "Requests at the front door, by method, route (the pattern, never the path) and code of the answer.",
+		}, []string{"method", "route", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "kubebind_http_request_seconds", Help: "How long the front door took for an answer, by route.",
+			Name: "kube_bind_backend_http_request_seconds", Help: "How long the front door took for an answer, by route (the pattern, never the path).",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 9),
 		}, []string{"route"}),
 	}
@@ -43,7 +45,16 @@ func (m *metrics) observe(r *http.Request, status int, took time.Duration) {
 	m.seconds.WithLabelValues(route).Observe(took.Seconds())
 }
 
-// Collectors are the metrics of the front door, to be registered once in a process.
+func (m *metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.requests, m.seconds}
+}
+
+// Collectors are the metrics of the front door and of its sign-in.
 func (d *Door) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{d.metrics.requests, d.metrics.seconds}
+	return append(d.metrics.collectors(), d.signIn.Collectors()...)
+}
+
+// Collectors are those that a Door has. It is for who describes them: these count nothing.
+func Collectors() []prometheus.Collector {
+	return append(newMetrics().collectors(), auth.Collectors()...)
 }

@@ -22,6 +22,8 @@ type Fleet struct {
 	Manager mcmanager.Manager
 	// Provider of the logical clusters.
 	Provider providers.Provider
+	// Metrics count what the controllers work on. Nil: nothing is counted.
+	Metrics *Metrics
 }
 
 // Scope returns the scope of a logical cluster, or an error that is multicluster.ErrClusterNotFound.

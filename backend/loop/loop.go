@@ -55,6 +55,8 @@ type Controller[T client.Object] struct {
 	Fail func(obj T, reason, message string)
 	// Ready is what obj's condition Ready says. Each change of it is recorded as an Event. May be nil.
 	Ready func(obj T) Readiness
+	// Seen is when somebody last reported about obj, zero for never. May be nil.
+	Seen func(obj T) time.Time
 	// Changed tells whether an update that leaves generation and metadata alone matters. nil means that none does:
 	// the controller's own status updates come back this way.
 	Changed func(before, after T) bool
@@ -188,6 +190,7 @@ func (r *runner[E, T]) Reconcile(ctx context.Context, req mcreconcile.Request) (
 	scope := ScopeOf(req.ClusterName, cl)
 	obj := T(new(E))
 	if err := scope.Get(ctx, req.NamespacedName, obj); apierrors.IsNotFound(err) {
+		r.fleet.Metrics.gone(scope.Cluster, r.subject(req.NamespacedName))
 		return ctrl.Result{}, r.gone(ctx, scope, req.NamespacedName)
 	} else if err != nil {
 		return ctrl.Result{}, fmt.Errorf("reading %s: %w", req.NamespacedName, err)
@@ -199,10 +202,12 @@ func (r *runner[E, T]) Reconcile(ctx context.Context, req mcreconcile.Request) (
 		r.Fail(obj, out.reason, out.message)
 	}
 	if err := patchStatus(ctx, scope, before, obj); apierrors.IsNotFound(err) {
+		r.fleet.Metrics.gone(scope.Cluster, r.subject(req.NamespacedName))
 		return ctrl.Result{}, nil
 	} else if err != nil {
 		return retry(err)
 	}
+	r.count(scope.Cluster, before, obj)
 	r.tell(cl, before, obj)
 	if out.retry != nil {
 		return retry(out.retry)

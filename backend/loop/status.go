@@ -6,11 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
+	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 )
@@ -46,6 +49,23 @@ func leavesStatus(patch []byte) (bool, error) {
 	}
 	_, found := parts["status"]
 	return !found, nil
+}
+
+func (r *runner[E, T]) subject(key Key) subject {
+	return subject{kind: reflect.TypeFor[E]().Name(), key: key}
+}
+
+// count lets the metrics know what has become of an object.
+func (r *runner[E, T]) count(in multicluster.ClusterName, before, after T) {
+	var was, is Readiness
+	if r.Ready != nil {
+		was, is = r.Ready(before), r.Ready(after)
+	}
+	var seen time.Time
+	if r.Seen != nil {
+		seen = r.Seen(after)
+	}
+	r.fleet.Metrics.note(in, r.subject(client.ObjectKeyFromObject(after)), was, is, seen)
 }
 
 // tell records an Event when the condition Ready has got another status or reason.

@@ -34,9 +34,10 @@ type Controller struct {
 }
 
 // Register adds a Controller to the manager. The signal wakes it for what connections announce.
-func Register(mgr ctrl.Manager, pool *connection.Pool, signal *connection.Signal, recorder events.EventRecorder) error {
+func Register(mgr ctrl.Manager, pool *connection.Pool, signal *connection.Signal, recorder events.EventRecorder, metrics *record.Metrics) error {
 	c := &Controller{client: mgr.GetClient(), live: mgr.GetAPIReader(), pool: pool, writer: record.Writer{
 		Client: mgr.GetClient(), Recorder: recorder, Action: eventAction, Ready: "The binding is ready.",
+		Kind: "APIServiceBinding", Metrics: metrics,
 	}}
 	return c.register(mgr, signal)
 }
@@ -47,6 +48,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if binding == nil || err != nil {
 		if err == nil {
 			c.pool.Drop(req.Name)
+			c.writer.Forget(req.Name)
 		}
 		return ctrl.Result{}, err
 	}

@@ -37,10 +37,11 @@ type Controller struct {
 }
 
 // Register adds a Controller to the manager. The signal wakes it for what connections announce.
-func Register(mgr ctrl.Manager, pool *connection.Pool, signal *connection.Signal, recorder events.EventRecorder) error {
+func Register(mgr ctrl.Manager, pool *connection.Pool, signal *connection.Signal, recorder events.EventRecorder, metrics *record.Metrics) error {
 	c := &Controller{client: mgr.GetClient(), live: mgr.GetAPIReader(), pool: pool, writer: record.Writer{
 		// Its message names the bindings concerned.
 		Client: mgr.GetClient(), Recorder: recorder, Action: eventAction, Ready: "All exports are bound.", EveryMessage: true,
+		Kind: "APIServiceBindingBundle", Metrics: metrics,
 	}}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&kubebindv1alpha2.APIServiceBindingBundle{}).
@@ -71,6 +72,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := c.client.Get(ctx, req.NamespacedName, bundle); err != nil {
 		if apierrors.IsNotFound(err) {
 			c.pool.DropBundle(req.Name)
+			c.writer.Forget(req.Name)
 			return ctrl.Result{}, nil
 		}
 		return ctrl.Result{}, fmt.Errorf("reading the bundle: %w", err)

@@ -77,6 +77,9 @@ func (s *Session) heartbeat(ctx context.Context) error {
 		})
 		return err
 	}
+	s.mu.Lock()
+	s.beaten = time.Now()
+	s.mu.Unlock()
 	wasAway := s.Health().Provider != nil
 	s.update(func(h *Health) {
 		h.Heartbeat, h.Provider, h.Beaten = nil, nil, true

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	gosync "sync"
+	"time"
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -46,6 +47,7 @@ type Session struct {
 
 	mu     gosync.Mutex
 	health Health
+	beaten time.Time     // when the provider last took a heartbeat
 	back   chan struct{} // closed when the provider is back; nil while it is there
 }
 
@@ -126,6 +128,13 @@ func (s *Session) Health() Health {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.health
+}
+
+// lastBeat is when the provider last took a heartbeat; zero: not yet.
+func (s *Session) lastBeat() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.beaten
 }
 
 // Sync makes exactly these resources sync for a binding; others of the same binding stop. It does not wait.

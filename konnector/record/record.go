@@ -33,6 +33,10 @@ type Writer struct {
 	Action string
 	// Ready is what the Event says when an object becomes ready.
 	Ready string
+	// Kind is that of the objects, for Metrics.
+	Kind string
+	// Metrics say which objects are ready. Nil: nothing is counted.
+	Metrics *Metrics
 	// EveryMessage makes an Event of every new message of a condition Ready that is False, not only of a new reason.
 	EveryMessage bool
 }
@@ -53,6 +57,7 @@ func (w Writer) Finalizers(ctx context.Context, o client.Object, finalizer strin
 // Status writes the status of an object if it has changed, and an Event if its summary has. An object that is gone needs
 // none.
 func (w Writer) Status(ctx context.Context, before, after Object) error {
+	w.Metrics.note(w.Kind, after)
 	if equality.Semantic.DeepEqual(before, after) {
 		return nil
 	}
@@ -66,6 +71,7 @@ func (w Writer) Status(ctx context.Context, before, after Object) error {
 func (w Writer) announce(before, after Object) {
 	was := kubebindv1alpha2.FindCondition(before.GetConditions(), kubebindv1alpha2.ConditionReady)
 	is := kubebindv1alpha2.FindCondition(after.GetConditions(), kubebindv1alpha2.ConditionReady)
+	w.Metrics.turned(w.Kind, was, is)
 	switch {
 	case is == nil:
 	case was != nil && was.Status == is.Status && was.Reason == is.Reason && (!w.EveryMessage || was.Message == is.Message):

@@ -280,7 +280,7 @@ func (c *ClaimSyncer) enqueueAll() {
 
 func (c *ClaimSyncer) enqueue(o any) {
 	if key, err := cache.DeletionHandlingObjectToName(o); err == nil {
-		c.queue.Add(key.AsNamespacedName())
+		c.saw(here, key.AsNamespacedName())
 	}
 }
 
@@ -290,7 +290,7 @@ func (c *ClaimSyncer) enqueueProvider(o any) {
 		return
 	}
 	if consumer, ok := c.Targets.ToConsumer(key.AsNamespacedName()); ok {
-		c.queue.Add(consumer)
+		c.saw(there, consumer)
 	}
 }
 

@@ -62,10 +62,11 @@ func (e *engine) do(ctx context.Context, key types.NamespacedName, consumer *uns
 		}
 		start := time.Now()
 		err := e.write(ctx, key, a)
-		e.Metrics.observe(e.Resource, a.Kind, err, time.Since(start))
+		e.Metrics.wrote(e.series(), a.Kind, err, time.Since(start))
 		if err != nil {
 			return e.failed(consumer, key, a, err)
 		}
+		e.arrive(key, a)
 		e.announce(consumer, a)
 		e.wrote(a)
 	}
@@ -207,9 +208,11 @@ func (e *engine) failed(consumer *unstructured.Unstructured, key types.Namespace
 	}
 	switch {
 	case a.Kind == plan.Create && (apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)):
+		e.Metrics.conflict(e.series(), whereOf(a))
 		err = &occupiedError{where: whereOf(a), key: a.Key, err: err}
 	case apierrors.IsConflict(err), isOtherUID(err), apierrors.IsNotFound(err) && !onProvider:
 		// The object is not what the cache showed. Its event is under way; the retry is for the case that it is not.
+		e.Metrics.conflict(e.series(), whereOf(a))
 	case isAway(err):
 		e.report(consumer, key, problem{reasonRetrying, ""}, false)
 	case onProvider:

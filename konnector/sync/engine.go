@@ -34,6 +34,7 @@ type engine struct {
 	doubts   *doubts
 	repairs  *flowcontrol.Backoff
 	problems *problems
+	arrivals *arrivals
 	workers  gosync.WaitGroup
 	// wrote is called after each write that succeeded.
 	wrote func(plan.Action)
@@ -57,12 +58,14 @@ func newEngine(o Options) (*engine, error) {
 		doubts:   newDoubts(),
 		repairs:  flowcontrol.NewBackOff(retryMin, retryMax),
 		problems: newProblems(),
+		arrivals: newArrivals(),
 		wrote:    func(plan.Action) {},
 	}, nil
 }
 
 // startWork lets workers take keys from the queue until stopWork.
 func (e *engine) startWork(ctx context.Context, reconcile func(context.Context, types.NamespacedName) error) {
+	e.Metrics.begin(e)
 	for range e.Workers {
 		e.workers.Go(func() { e.work(ctx, reconcile) })
 	}
@@ -73,6 +76,7 @@ func (e *engine) startWork(ctx context.Context, reconcile func(context.Context, 
 func (e *engine) stopWork() {
 	e.queue.ShutDown()
 	e.workers.Wait()
+	e.Metrics.end(e)
 }
 
 func (e *engine) work(ctx context.Context, reconcile func(context.Context, types.NamespacedName) error) {
@@ -81,9 +85,29 @@ func (e *engine) work(ctx context.Context, reconcile func(context.Context, types
 		if shutdown {
 			return
 		}
-		e.finish(ctx, key, reconcile(ctx, key))
+		e.arrivals.take(key)
+		err := reconcile(ctx, key)
+		e.arrivals.settle(key, e.waits(key, err))
+		e.finish(ctx, key, err)
 		e.queue.Done(key)
 	}
+}
+
+// saw takes the news of one side about an object, by the consumer's key.
+func (e *engine) saw(on where, key types.NamespacedName) {
+	e.arrivals.note(on, key)
+	e.queue.Add(key)
+}
+
+// waits says whether an object is not in sync yet, but will be without anybody's help: the time counts that it takes.
+func (e *engine) waits(key types.NamespacedName, err error) bool {
+	switch e.problems.reason(key) {
+	case plan.ReasonNamespacePending:
+		return true
+	case "", reasonRetrying:
+		return err != nil
+	}
+	return false
 }
 
 func (e *engine) finish(ctx context.Context, key types.NamespacedName, err error) {

@@ -57,6 +57,13 @@ func (p *problems) clear(key types.NamespacedName) bool {
 	return had
 }
 
+// reason is that of an object's problem, empty without one.
+func (p *problems) reason(key types.NamespacedName) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.byKey[key].reason
+}
+
 func (p *problems) counts() map[string]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,6 +88,7 @@ func (e *engine) report(object *unstructured.Unstructured, key types.NamespacedN
 		e.Recorder.Eventf(object, nil, corev1.EventTypeWarning, is.reason, eventAction, "%s", is.message)
 	}
 	if counts {
+		e.Metrics.problem(e.series(), is.reason)
 		e.Changed()
 	}
 }

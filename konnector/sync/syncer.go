@@ -201,7 +201,7 @@ func (s *Syncer) Reroute() {
 
 func (s *Syncer) enqueueConsumer(o any) {
 	if key, err := cache.DeletionHandlingObjectToName(o); err == nil {
-		s.queue.Add(key.AsNamespacedName())
+		s.saw(here, key.AsNamespacedName())
 	}
 }
 
@@ -211,7 +211,7 @@ func (s *Syncer) enqueueProvider(o any) {
 		return
 	}
 	if consumer, ok := s.Targets.ToConsumer(key.AsNamespacedName()); ok {
-		s.queue.Add(consumer)
+		s.saw(there, consumer)
 	}
 }
 

@@ -31,12 +31,17 @@ func newMetrics(members *members) *metrics {
 		}, func() float64 { return float64(members.count()) }),
 		missing: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "kube_bind_kcp_workspaces_missing_claims",
-			Help: "Of these, those of providers that have not accepted all that kube-bind's APIExport claims; the log says which.",
+			Help: "Of these workspaces, those of providers that have not accepted all that kube-bind's APIExport claims; the log says which.",
 		}, func() float64 { return float64(members.missing()) }),
 	}
 }
 
 // Collectors are the provider's metrics.
-func (p *Provider) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{p.metrics.failures, p.metrics.members, p.metrics.missing}
+func (p *Provider) Collectors() []prometheus.Collector { return p.metrics.collectors() }
+
+// Collectors are those that a Provider has. It is for who describes them: these count nothing.
+func Collectors() []prometheus.Collector { return newMetrics(newMembers()).collectors() }
+
+func (m *metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.failures, m.members, m.missing}
 }

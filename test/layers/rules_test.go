@@ -46,6 +46,11 @@ var walls = []wall{
 		why:  "kcp is behind providers/kcp",
 	},
 	{
+		from: []string{"telemetry"},
+		to:   []string{"apis", "backend", "cli", "cmd", "controlplane", "deploy", "konnector", "providers"},
+		why:  "telemetry knows nothing of what is watched",
+	},
+	{
 		from: []string{"controlplane"},
 		to:   []string{"apis", "backend", "cli", "cmd", "deploy", "konnector", "providers"},
 		why:  "controlplane imports nothing of ours",
@@ -57,7 +62,7 @@ var walls = []wall{
 		why:  "what is shipped to clusters starts no control planes",
 	},
 	{
-		from: []string{"apis", "backend", "cli", "cmd", "controlplane", "deploy", "konnector", "providers"},
+		from: []string{"apis", "backend", "cli", "cmd", "controlplane", "deploy", "konnector", "providers", "telemetry"},
 		but:  []string{"providers/providertest"},
 		to:   []string{"hack", "providers/providertest", "test", "testing"},
 		why:  "product code does not import tests",

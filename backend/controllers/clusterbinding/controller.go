@@ -43,6 +43,7 @@ func Register(fleet loop.Fleet, silence Silence) error {
 		Reconcile: r.reconcile,
 		Fail:      showError,
 		Ready:     loop.ReadyOf[*kubebindv1alpha2.ClusterBinding],
+		Seen:      lastBeat,
 		Changed:   beats,
 	}
 	for _, part := range []client.Object{&corev1.Secret{}, &corev1.ServiceAccount{}, &rbacv1.Role{}, &rbacv1.RoleBinding{}} {

@@ -112,6 +112,14 @@ func report(binding *kubebindv1alpha2.ClusterBinding, condition kubebindv1alpha2
 	kubebindv1alpha2.SetSummary(&binding.Status.Conditions)
 }
 
+// lastBeat is when the consumer last reported.
+func lastBeat(binding *kubebindv1alpha2.ClusterBinding) time.Time {
+	if beat := binding.Status.LastHeartbeatTime; beat != nil {
+		return beat.Time
+	}
+	return time.Time{}
+}
+
 // beats tells whether an update of the status brings another heartbeat.
 func beats(before, after *kubebindv1alpha2.ClusterBinding) bool {
 	a, b := before.Status, after.Status

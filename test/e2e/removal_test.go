@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	tenancyv1alpha1 "github.com/kcp-dev/sdk/apis/tenancy/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,14 +22,19 @@ import (
 // so, also after a restart of the konnector; its objects are kept, and can be deleted.
 func TestConsumerRemoved(t *testing.T) {
 	t.Parallel()
-	for name, tc := range map[string]struct {
+	type removal struct {
 		args   []string
 		remove func(t *testing.T, c claimable)
-	}{
+	}
+	removals := map[string]removal{
 		"by its ClusterBinding, namespaced scope": {[]string{"--consumer-scope=namespaced"}, removeBinding},
 		"by its namespace, cluster scope":         {[]string{"--consumer-scope=cluster"}, removeNamespace},
 		"by its silence":                          {[]string{"--remove-silent-consumers-after=1h"}, removeSilent},
-	} {
+	}
+	if world.Kind() == pair.KCPWorkspace {
+		removals["by its workspace"] = removal{nil, removeWorkspace}
+	}
+	for name, tc := range removals {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, tc.args...)
@@ -65,6 +71,11 @@ func removeBinding(t *testing.T, c claimable) {
 
 func removeNamespace(t *testing.T, c claimable) {
 	expect.Delete(t, c.Provider, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.place.Namespace}})
+}
+
+// removeWorkspace is done by hand: whose workspace it is has no say in it.
+func removeWorkspace(t *testing.T, c claimable) {
+	expect.Delete(t, c.Provider, &tenancyv1alpha1.Workspace{ObjectMeta: metav1.ObjectMeta{Name: c.place.Namespace}})
 }
 
 // removeSilent lets the last heartbeat be long ago.

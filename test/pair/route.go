@@ -24,8 +24,8 @@ import (
 // routed shows a provider's workspace, and the workspace of one consumer below it, as the one cluster that they are on a plain
 // provider:
 //
-//   - What the provider offers (templates, collections) and what it is asked for (BindableResourcesRequests, and the namespaces
-//     consumer-* with all that is in them) is in the provider's workspace.
+//   - What the provider offers (templates, collections), what it is asked for (BindableResourcesRequests, and the namespaces
+//     consumer-* with all that is in them), and the Workspaces of its consumers are in the provider's workspace.
 //   - A CRD is there, too, as what an API is with kcp: see crds.
 //   - All else is the consumer's and in its workspace: the contract objects, copies and their namespaces. Without a workspace
 //     nothing of it is there.
@@ -44,6 +44,8 @@ type routed struct {
 func hosts(kind schema.GroupVersionKind, namespace, name string) bool {
 	switch {
 	case kind.Group == kubebindv1alpha2.GroupName && isOffer(kind.Kind):
+		return true
+	case kind.Group == tenancyv1alpha1.SchemeGroupVersion.Group:
 		return true
 	case kind.Group == corev1.GroupName && kind.Kind == "Namespace":
 		return strings.HasPrefix(name, RequestNamespace(""))

@@ -312,5 +312,5 @@ func addFrontDoor(fleet loop.Fleet, opts Options) (*backendhttp.Door, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d, errors.Join(local.Add(d), fleet.Manager.Add(&allowance{topology: fleet.Provider, door: f}))
+	return d, errors.Join(local.Add(d), local.AddReadyzCheck("front-door", d.Ready), fleet.Manager.Add(&allowance{topology: fleet.Provider, door: f}))
 }

@@ -16,11 +16,11 @@ import (
 	"kube-bind.io/kube-bind/backend/auth"
 )
 
-// A backend that is told to end takes no new connections, and finishes the requests that have begun.
+// A backend that is told to end takes no new connections, says so to its probes, and finishes the requests that have begun.
 func TestRequestsAreFinished(t *testing.T) {
-	address := freeAddress(t)
+	address, health := freeAddress(t), freeAddress(t)
 	stop := start(t, func(o *backend.Options) {
-		o.FrontendDisabled, o.LeaseNamespace = false, newNamespace(t, "-door")
+		o.FrontendDisabled, o.LeaseNamespace, o.HealthAddress = false, newNamespace(t, "-door"), health
 		f := &o.FrontDoor
 		f.ListenAddress, f.OIDCType, f.CallbackURL = address, backend.OIDCEmbedded, "http://"+address+auth.CallbackPath
 	})
@@ -31,6 +31,7 @@ func TestRequestsAreFinished(t *testing.T) {
 		}
 		return response.Body.Close()
 	})
+	eventually(t, "it to be ready", func(ctx context.Context) error { return probed(ctx, health, "/readyz", http.StatusOK) })
 	begun, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -57,6 +58,11 @@ func TestRequestsAreFinished(t *testing.T) {
 		}
 		return errorf("there is one: %v", fresh.Close())
 	})
+	for probe, want := range map[string]int{"/readyz": http.StatusInternalServerError, "/healthz": http.StatusOK} {
+		if err := probed(t.Context(), health, probe, want); err != nil {
+			t.Errorf("with a request under way: %v", err)
+		}
+	}
 	select {
 	case <-stopped:
 		t.Fatal("it has ended with a request under way")

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -58,6 +59,7 @@ type Door struct {
 	access  *auth.Access
 	metrics *metrics
 	site    *web.Site
+	open    atomic.Bool
 }
 
 // New returns a door to the logical clusters of a provider, for people that signIn knows and as far as access allows.
@@ -70,6 +72,14 @@ func New(opts Options, fleet loop.Fleet, signIn *auth.SignIn, access *auth.Acces
 
 // NeedLeaderElection tells the manager that every replica serves.
 func (*Door) NeedLeaderElection() bool { return false }
+
+// Ready says whether the door takes new connections, as a check of the manager's.
+func (d *Door) Ready(*http.Request) error {
+	if !d.open.Load() {
+		return errors.New("the front door is closed")
+	}
+	return nil
+}
 
 // Start serves until ctx ends, and then finishes the requests that have begun.
 func (d *Door) Start(ctx context.Context) error {
@@ -98,12 +108,15 @@ func (d *Door) Start(ctx context.Context) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
+	d.open.Store(true)
 	d.opts.Logger.Info("serving the front door", "address", listener.Addr().String(), "origin", d.opts.Origin.String())
 	select {
 	case err := <-served:
+		d.open.Store(false)
 		return fmt.Errorf("serving HTTP: %w", err)
 	case <-ctx.Done():
 	}
+	d.open.Store(false)
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(end); err != nil {

@@ -3,9 +3,11 @@
 package install
 
 import (
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
@@ -85,5 +87,18 @@ func TestContentLeavesCollectedRulesAlone(t *testing.T) {
 	}
 	if collecting != 1 {
 		t.Errorf("there are %d such roles", collecting)
+	}
+}
+
+// Whatever a binding is called, its role is not one of the konnector's own, which would then be gone.
+func TestBindingsHaveRolesOfTheirOwn(t *testing.T) {
+	for _, object := range konnector.Objects(konnector.Options{}) {
+		binding, ok := strings.CutPrefix(object.GetName(), "kube-bind-konnector")
+		if object.GetObjectKind().GroupVersionKind().Kind != "ClusterRole" || !ok {
+			continue
+		}
+		if binding = strings.TrimPrefix(binding, "-"); binding != "" && len(validation.IsDNS1123Subdomain(binding)) == 0 {
+			t.Errorf("a binding %s has the role %s", binding, object.GetName())
+		}
 	}
 }

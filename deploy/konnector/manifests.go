@@ -80,15 +80,24 @@ func rbac(kind string) metav1.TypeMeta {
 	return metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: kind}
 }
 
-// baseRole is what a konnector does before anything is bound.
+// baseRole is what a konnector does before anything is bound. No role of RoleFor has its name: bindings have no colon in theirs.
 func baseRole() *rbacv1.ClusterRole {
 	return &rbacv1.ClusterRole{
 		TypeMeta: rbac("ClusterRole"),
 		ObjectMeta: metav1.ObjectMeta{
-			Name: roleName + "-base", Labels: map[string]string{aggregateLabel: "true"},
+			Name: roleName + ":base", Labels: map[string]string{aggregateLabel: "true"},
 		},
 		Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{kubebindv1alpha2.GroupName}, Resources: []string{"*"}, Verbs: []string{"get", "list", "watch", "create", "update", "patch", "delete"}},
+			{
+				APIGroups: []string{kubebindv1alpha2.GroupName}, Resources: []string{"apiservicebindings", "apiservicebindingbundles"},
+				Verbs: []string{"get", "list", "watch", "create", "update", "patch", "delete"},
+			},
+			{
+				APIGroups: []string{kubebindv1alpha2.GroupName}, Resources: []string{"apiservicebindings/status", "apiservicebindingbundles/status"},
+				Verbs: []string{"get", "update", "patch"},
+			},
+			// Owners that block deletion, where the API server asks for it.
+			{APIGroups: []string{kubebindv1alpha2.GroupName}, Resources: []string{"apiservicebindings/finalizers", "apiservicebindingbundles/finalizers"}, Verbs: []string{"update"}},
 			{
 				APIGroups: []string{"apiextensions.k8s.io"}, Resources: []string{"customresourcedefinitions"},
 				Verbs: []string{"get", "list", "watch", "create", "update", "patch", "delete"},

@@ -36,7 +36,9 @@ func probed(ctx context.Context, address, probe string, want int) error {
 func TestReadyWithObjects(t *testing.T) {
 	address := freeAddress(t)
 	start(t)() // makes the CRDs
-	start(t, func(o *backend.Options) { o.Config, o.InstallCRDs, o.HealthAddress = configOf(t, "stranger"), false, address })
+	start(t, func(o *backend.Options) {
+		o.Config, o.InstallCRDs, o.HealthAddress = configOf(t, "stranger"), false, address
+	})
 	eventually(t, "it to live", func(ctx context.Context) error { return probed(ctx, address, "/healthz", http.StatusOK) })
 	never(t, "it is ready", func(ctx context.Context) error {
 		if probed(ctx, address, "/readyz", http.StatusOK) == nil {

@@ -22,6 +22,9 @@ func (p *Pair) Neighbour(ctx context.Context, name string) (*Pair, error) {
 	if n.Provider, err = p.providerFor(ctx, n.Consumer); err != nil {
 		return nil, errors.Join(err, n.Stop())
 	}
+	if err := n.install(ctx, konnectorProgram); err != nil {
+		return nil, errors.Join(err, n.Stop())
+	}
 	if err := n.StartKonnector(); err != nil {
 		return nil, errors.Join(err, n.Stop())
 	}

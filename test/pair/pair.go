@@ -45,6 +45,9 @@ type Options struct {
 	Bin string
 	// Beside is a pair whose kcp is used, if the provider is a kcp. Default: one of its own.
 	Beside *Pair
+	// Install brings backend and konnector into their clusters. They then run as it says. Default: they run beside their
+	// clusters, as administrators. A backend of a kcp does so in any case.
+	Install Installer
 }
 
 // Side is one of the two clusters.
@@ -63,6 +66,7 @@ type Pair struct {
 	Provider, Consumer *Side
 
 	options   Options
+	installed map[string]*Command
 	kind      Kind
 	workspace *workspace // the provider, if it is a kcp
 	bin       string
@@ -175,6 +179,9 @@ func StartControlPlanes(ctx context.Context, o Options) (*Pair, error) {
 	if p.Provider, err = p.providerFor(ctx, p.Consumer); err != nil {
 		return nil, errors.Join(err, p.Stop())
 	}
+	if err := p.install(ctx, backendProgram, konnectorProgram); err != nil {
+		return nil, errors.Join(err, p.Stop())
+	}
 	return p, nil
 }
 
@@ -272,11 +279,11 @@ func (p *Pair) StartBackend(args ...string) (err error) {
 	if p.kind != Kubernetes {
 		provider = p.workspace.backendArgs(p.kind)
 	}
-	p.backend, err = p.command("kube-bind-backend", append([]string{
+	p.backend, err = p.start(backendProgram, provider, slices.Concat([]string{
 		"--namespace-prefix", namespacePrefix,
 		"--pretty-name", "BigCorp.com",
-		"--health-address", "0",
-	}, slices.Concat(provider, front, p.options.BackendArgs, args)...))
+		"--health-address", "0", "--metrics-address", "0",
+	}, front, p.options.BackendArgs, args))
 	return err
 }
 
@@ -292,7 +299,7 @@ func (p *Pair) frontDoor() ([]string, error) {
 			return nil, fmt.Errorf("finding a port for the front door: %w", err)
 		}
 	}
-	return []string{"--listen-address", p.door, "--oidc-type", "embedded", "--oidc-callback-url", p.Door() + "/api/callback"}, nil
+	return []string{"--frontend-disabled=false", "--listen-address", p.door, "--oidc-type", "embedded", "--oidc-callback-url", p.Door() + "/api/callback"}, nil
 }
 
 // Door is the URL of the front door.
@@ -300,18 +307,20 @@ func (p *Pair) Door() string { return "http://" + p.door }
 
 // StartKonnector starts the konnector with further arguments.
 func (p *Pair) StartKonnector(args ...string) (err error) {
-	p.konnector, err = p.command("konnector", append([]string{
-		"--kubeconfig", p.Consumer.KubeconfigFile(),
-		"--server-address", "0",
-		"--lease-namespace", "default",
-		"--v", "2",
-	}, append(p.options.KonnectorArgs, args...)...))
+	beside := []string{"--kubeconfig", p.Consumer.KubeconfigFile(), "--lease-namespace", "default"}
+	p.konnector, err = p.start(konnectorProgram, beside, slices.Concat([]string{"--server-address", "0", "--v", "2"}, p.options.KonnectorArgs, args))
 	return err
 }
 
-func (p *Pair) command(name string, args []string) (*controlplane.Process, error) {
+// start starts a program as it is installed, or else beside its cluster. Further arguments win over both.
+func (p *Pair) start(program string, beside, further []string) (*controlplane.Process, error) {
+	command := p.installed[program]
+	if command == nil {
+		command = &Command{Args: beside}
+	}
 	return controlplane.StartProcess(controlplane.ProcessOptions{
-		Name: name, Path: filepath.Join(p.bin, name), Args: args, LogFile: filepath.Join(p.options.LogDir, name+".log"),
+		Name: program, Path: filepath.Join(p.bin, program), Args: slices.Concat(command.Args, further), Env: command.Env,
+		LogFile: filepath.Join(p.options.LogDir, program+".log"),
 	})
 }
 

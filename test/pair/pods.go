@@ -8,13 +8,8 @@ import (
 	"os"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-	"k8s.io/utils/ptr"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/deploy/konnector"
@@ -29,7 +24,7 @@ func (p *Pair) PlayKonnectorPods(ctx context.Context, file string) error {
 	if err := p.awaitKonnectorPods(ctx); err != nil {
 		return err
 	}
-	raw, err := p.accountKubeconfig(ctx)
+	raw, err := p.Consumer.AccountKubeconfig(ctx, kubebindv1alpha2.ConsumerNamespace, konnector.Name)
 	if err != nil {
 		return err
 	}
@@ -58,19 +53,4 @@ func (p *Pair) awaitKonnectorPods(ctx context.Context) error {
 		return fmt.Errorf("waiting for the konnector's Pods (%d run): %w", running, err)
 	}
 	return nil
-}
-
-// accountKubeconfig has the rights of the konnector's ServiceAccount, and no more.
-func (p *Pair) accountKubeconfig(ctx context.Context) ([]byte, error) {
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: kubebindv1alpha2.ConsumerNamespace, Name: konnector.Name}}
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](3600)}}
-	if err := p.Consumer.Client.SubResource("token").Create(ctx, account, request); err != nil {
-		return nil, fmt.Errorf("asking for the konnector's token: %w", err)
-	}
-	cfg, out := p.Consumer.Config(), clientcmdapi.NewConfig()
-	out.Clusters["c"] = &clientcmdapi.Cluster{Server: cfg.Host, CertificateAuthorityData: cfg.CAData}
-	out.AuthInfos["u"] = &clientcmdapi.AuthInfo{Token: request.Status.Token}
-	out.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
-	out.CurrentContext = "c"
-	return clientcmd.Write(*out)
 }

@@ -1,0 +1,151 @@
+{{/* SPDX-License-Identifier: Apache-2.0 */}}
+
+{{- define "backend.name" -}}
+{{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* What everything in the release's namespace is called. */}}
+{{- define "backend.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{ .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else if contains (include "backend.name" .) .Release.Name -}}
+{{ .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else -}}
+{{ printf "%s-%s" .Release.Name (include "backend.name" .) | trunc 63 | trimSuffix "-" }}
+{{- end -}}
+{{- end }}
+
+{{/* What is not in a namespace has the release's in its name: releases of one name in two namespaces are two. */}}
+{{- define "backend.clusterName" -}}
+{{ .Release.Namespace }}:{{ include "backend.fullname" . }}
+{{- end }}
+
+{{- define "backend.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "backend.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "backend.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "backend.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: kube-bind
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "backend.serviceAccountName" -}}
+{{ default (ternary (include "backend.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name }}
+{{- end }}
+
+{{- define "backend.image" -}}
+{{- with .Values.image -}}
+{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ default $.Chart.AppVersion .tag }}{{ end }}
+{{- end -}}
+{{- end }}
+
+{{/* Which OpenID provider people sign in with: external, embedded, or empty if nobody signs in. */}}
+{{- define "backend.door" -}}
+{{- with .Values.backend -}}
+{{- if .frontendDisabled -}}
+{{- else if .oidc.type -}}
+{{ .oidc.type }}
+{{- else if not .oidc.issuerUrl -}}
+{{- else if eq .oidc.issuerUrl (printf "%s/oidc" (trimSuffix "/api/callback" .oidc.callbackUrl)) -}}
+embedded
+{{- else -}}
+external
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Where the embedded OpenID provider has the front door: nobody gets there but by kubectl port-forward. */}}
+{{- define "backend.loopback" -}}
+{{- if and (eq (include "backend.door" .) "embedded") (not .Values.backend.oidc.embeddedInsecure) }}yes{{ end -}}
+{{- end }}
+
+{{- define "backend.port" -}}
+{{ .Values.backend.listenAddress | splitList ":" | last }}
+{{- end }}
+
+{{- define "backend.scheme" -}}
+{{ ternary "https" "http" .Values.backend.tls.enabled }}
+{{- end }}
+
+{{- define "backend.callback" -}}
+{{- $local := printf "%s://localhost:%s/api/callback" (include "backend.scheme" .) (include "backend.port" .) -}}
+{{ default (ternary $local "" (eq (include "backend.door" .) "embedded")) .Values.backend.oidc.callbackUrl }}
+{{- end }}
+
+{{- define "backend.leaseNamespace" -}}
+{{ default (ternary "kube-bind" .Release.Namespace (eq .Values.backend.provider "kcp")) .Values.backend.leaseNamespace }}
+{{- end }}
+
+{{/* The Secret with the secret of the OpenID client. */}}
+{{- define "backend.clientSecretName" -}}
+{{- with .Values.backend.oidc -}}
+{{- if .clientSecretName }}{{ .clientSecretName }}{{ else if .clientSecret }}{{ include "backend.fullname" $ }}-oidc{{ end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The Secret with the backend's own certificate. */}}
+{{- define "backend.certSecretName" -}}
+{{ default (ternary (printf "%s-tls" (include "backend.fullname" .)) "" .Values.certManager.enabled) .Values.backend.tls.certSecretName }}
+{{- end }}
+
+{{/* The names in the certificate that cert-manager makes. */}}
+{{- define "backend.dnsNames" -}}
+{{- $names := concat .Values.certManager.dnsNames .Values.ingress.hosts .Values.gatewayApi.route.hostnames -}}
+{{- if .Values.backend.tls.enabled -}}
+{{- $service := printf "%s.%s.svc" (include "backend.fullname" .) .Release.Namespace -}}
+{{- $names = append $names $service -}}
+{{- end -}}
+{{ $names | uniq | toJson }}
+{{- end }}
+
+{{/* Whether the control plane is this cluster. */}}
+{{- define "backend.inCluster" -}}
+{{- if not .Values.backend.kubeconfigSecretName }}yes{{ end -}}
+{{- end }}
+
+{{/* What values cannot be together. */}}
+{{- define "backend.validate" -}}
+{{- $b := .Values.backend -}}
+{{- $door := include "backend.door" . -}}
+{{- if and (eq $b.provider "kcp") (not $b.kubeconfigSecretName) -}}
+{{- fail "backend.provider is kcp: backend.kubeconfigSecretName must name the Secret with the kubeconfig of kcp" -}}
+{{- end -}}
+{{- if and (not $b.leaderElect) (or (gt (int .Values.replicaCount) 1) .Values.autoscaling.enabled) -}}
+{{- fail "backend.leaderElect is off: replicaCount must be 1, and autoscaling off" -}}
+{{- end -}}
+{{- if and (eq $door "external") (not (and $b.oidc.issuerUrl $b.oidc.callbackUrl $b.oidc.clientId)) -}}
+{{- fail "the OpenID provider is an external one: backend.oidc.issuerUrl, callbackUrl and clientId must be set" -}}
+{{- end -}}
+{{- if and (eq $door "embedded") (or $b.oidc.clientId (include "backend.clientSecretName" .)) -}}
+{{- fail "the embedded OpenID provider makes its own client: backend.oidc.clientId, clientSecret and clientSecretName must be empty" -}}
+{{- end -}}
+{{- if and (or .Values.ingress.enabled .Values.gatewayApi.enabled) (or (not $door) (include "backend.loopback" .)) -}}
+{{- fail "Ingress and Gateway need somebody to sign in with: set backend.oidc, not to the embedded OpenID provider" -}}
+{{- end -}}
+{{- if and $b.tls.enabled (not (include "backend.certSecretName" .)) -}}
+{{- fail "backend.tls is enabled: backend.tls.certSecretName or certManager.enabled must be set" -}}
+{{- end -}}
+{{- if .Values.certManager.enabled -}}
+{{- if not .Values.certManager.clusterIssuer -}}
+{{- fail "certManager is enabled: certManager.clusterIssuer must be set" -}}
+{{- end -}}
+{{- if not (include "backend.dnsNames" . | fromJsonArray) -}}
+{{- fail "certManager is enabled: there are no host names for a certificate" -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.gatewayApi.enabled (not .Values.gatewayApi.parentRefs) (not .Values.gatewayApi.gateway.className) -}}
+{{- fail "gatewayApi is enabled: gatewayApi.gateway.className or gatewayApi.parentRefs must be set" -}}
+{{- end -}}
+{{- end }}
+
+{{- define "backend.servicePort" -}}
+{{ default (include "backend.port" .) .Values.service.port }}
+{{- end }}
+
+{{- define "backend.metricsName" -}}
+{{ include "backend.fullname" . | trunc 55 | trimSuffix "-" }}-metrics
+{{- end }}

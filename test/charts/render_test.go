@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package charts
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// examples are the files with values of a chart, and nil for its defaults.
+func examples(t *testing.T, chart string) map[string]map[string]any {
+	t.Helper()
+	dir, err := Dir(t.Context(), chart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "examples", "*.yaml"))
+	if err != nil || len(files) < 2 {
+		t.Fatalf("the examples of the chart %s are %v: %v", chart, files, err)
+	}
+	out := map[string]map[string]any{"defaults": nil}
+	for _, file := range files {
+		out[strings.TrimSuffix(filepath.Base(file), ".yaml")] = values(t, read(t, file))
+	}
+	return out
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// values reads values, of which some may be meant for no chart.
+func values(t *testing.T, text string) map[string]any {
+	t.Helper()
+	out := map[string]any{}
+	if err := yaml.Unmarshal([]byte(text), &out); err != nil {
+		t.Fatalf("%v:\n%s", err, text)
+	}
+	return out
+}
+
+// rendered is a chart with values, in the namespace that the konnector needs.
+func rendered(t *testing.T, chart string, values map[string]any) *Installation {
+	t.Helper()
+	r := Release{Chart: chart, Name: "kube-bind", Namespace: "kube-bind", Values: values}
+	out, err := r.Render(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func containerOf(t *testing.T, i *Installation) corev1.Container {
+	t.Helper()
+	deployment, err := i.Deployment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return deployment.Spec.Template.Spec.Containers[0]
+}
+
+// Values that are wrong are refused before anything is installed, and the message says which.
+func TestBadValues(t *testing.T) {
+	const external = "{backend: {oidc: {issuerUrl: 'https://login', callbackUrl: 'https://bind/api/callback', clientId: x}}, "
+	for name, tc := range map[string]struct{ chart, values, want string }{
+		"a typo in the isolation":             {Backend, "backend: {isolation: prefix}", "/backend/isolation"},
+		"an unknown key":                      {Backend, "backend: {clusterScopeIsolation: prefixed}", "clusterScopeIsolation"},
+		"an unknown key at the top":           {Backend, "replicas: 2", "replicas"},
+		"a scope":                             {Backend, "backend: {consumerScope: Everything}", "/backend/consumerScope"},
+		"a provider":                          {Backend, "backend: {provider: eks}", "/backend/provider"},
+		"an external address without https":   {Backend, "backend: {externalAddress: 'api:6443'}", "/backend/externalAddress"},
+		"a callback that is none":             {Backend, "backend: {oidc: {callbackUrl: 'https://bind.example.com/callback'}}", "/backend/oidc/callbackUrl"},
+		"a duration":                          {Backend, "backend: {tokenExpiry: 1 hour}", "/backend/tokenExpiry"},
+		"a number as text":                    {Backend, "replicaCount: two", "/replicaCount"},
+		"kcp without a kubeconfig":            {Backend, "backend: {provider: kcp}", "kubeconfigSecretName"},
+		"replicas without election":           {Backend, "backend: {leaderElect: false}", "replicaCount must be 1"},
+		"an OpenID provider without a client": {Backend, "backend: {oidc: {issuerUrl: 'https://login', callbackUrl: 'https://bind/api/callback'}}", "clientId must be set"},
+		"the embedded one with a client":      {Backend, "backend: {oidc: {type: embedded, clientId: x}}", "must be empty"},
+		"an Ingress to nobody":                {Backend, "ingress: {enabled: true, hosts: [bind]}", "Ingress and Gateway need"},
+		"an Ingress to the loopback":          {Backend, "{backend: {oidc: {type: embedded}}, ingress: {enabled: true, hosts: [bind]}}", "Ingress and Gateway need"},
+		"TLS without a certificate":           {Backend, "backend: {tls: {enabled: true}}", "certSecretName or"},
+		"cert-manager without an issuer":      {Backend, external + "certManager: {enabled: true, dnsNames: [bind]}}", "clusterIssuer must be set"},
+		"cert-manager without names":          {Backend, external + "certManager: {enabled: true, clusterIssuer: x}}", "no host names"},
+		"a Gateway of no class":               {Backend, external + "gatewayApi: {enabled: true}}", "className or"},
+		"workers":                             {Konnector, "konnector: {workers: 0}", "/konnector/workers"},
+		"a right on everything":               {Konnector, "rbac: {resources: [{group: x, verbs: ['*']}]}", "/rbac/resources/0"},
+		"an unknown key of the konnector":     {Konnector, "backend: {}", "backend"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := Release{Chart: tc.chart, Name: "kube-bind", Namespace: "kube-bind", Values: values(t, tc.values)}
+			if _, err := r.Render(t.Context()); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want an error with %q", err, tc.want)
+			}
+		})
+	}
+	r := Release{Chart: Konnector, Name: "konnector", Namespace: "default"}
+	if _, err := r.Render(t.Context()); err == nil || !strings.Contains(err.Error(), "namespace kube-bind") {
+		t.Errorf("a konnector in another namespace: %v", err)
+	}
+}
+
+// No Secret is in an argument, or in an environment variable as it is.
+func TestSecretsAreNotShown(t *testing.T) {
+	const secret = "not-in-any-argument"
+	made := rendered(t, Backend, examples(t, Backend)["everything"])
+	container := containerOf(t, made)
+	if text := fmt.Sprint(container.Args, container.Env); strings.Contains(text, secret) {
+		t.Errorf("the container shows it: %s", text)
+	}
+	sources := map[string]string{}
+	for _, env := range container.Env {
+		if env.ValueFrom != nil && env.ValueFrom.SecretKeyRef != nil {
+			sources[env.Name] = env.ValueFrom.SecretKeyRef.Name + "/" + env.ValueFrom.SecretKeyRef.Key
+		}
+	}
+	if want := map[string]string{"OIDC_CLIENT_SECRET": "offers-oidc/client-secret", "REDIS_PASSWORD": "redis/password"}; !maps.Equal(sources, want) {
+		t.Errorf("got %v, want %v", sources, want)
+	}
+	var holders []string
+	for _, object := range made.Objects {
+		if raw, err := yaml.Marshal(object); err != nil || strings.Contains(string(raw), secret) {
+			holders = append(holders, object.GetKind())
+		}
+	}
+	if !slices.Equal(holders, []string{"Secret"}) {
+		t.Errorf("it is in %v", holders)
+	}
+}
+
+// Two releases have no object in common: not in one namespace, and not with one name in two.
+func TestReleasesDoNotCollide(t *testing.T) {
+	seen := map[string]string{}
+	for _, r := range []Release{{Name: "one", Namespace: "a"}, {Name: "two", Namespace: "a"}, {Name: "one", Namespace: "b"}} {
+		r.Chart, r.Values = Backend, values(t, "{backend: {oidc: {type: embedded}}, rbac: {exports: [{group: wildwest.dev, resources: [cowboys]}]}}")
+		made, err := r.Render(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range made.Objects {
+			key := strings.Join([]string{object.GetKind(), object.GetNamespace(), object.GetName()}, " ")
+			if other, taken := seen[key]; taken {
+				t.Errorf("%s is of %s and of %s/%s", key, other, r.Namespace, r.Name)
+			}
+			seen[key] = r.Namespace + "/" + r.Name
+		}
+	}
+}
+
+// Who signs in how is told by the values of the seed alone; nobody is let in by passwords that everybody knows unless that is asked for.
+func TestFrontDoor(t *testing.T) {
+	for name, tc := range map[string]struct {
+		values string
+		want   []string
+		never  []string
+		notes  string
+	}{
+		"nobody signs in by default": {"", []string{"--frontend-disabled=true"}, []string{"--oidc-type", "--listen-address"}, "Nobody can sign in"},
+		"embedded, on localhost": {
+			"backend: {oidc: {type: embedded}}",
+			[]string{"--frontend-disabled=false", "--oidc-type=embedded", "--listen-address=127.0.0.1:8080", "--oidc-callback-url=http://localhost:8080/api/callback"},
+			[]string{"--oidc-embedded-insecure"}, "kubectl port-forward --namespace kube-bind service/kube-bind-backend 8080:8080",
+		},
+		"the seed's": {
+			"backend: {oidc: {issuerUrl: 'http://kube-bind-backend.kube-bind.svc:8080/oidc', callbackUrl: 'http://kube-bind-backend.kube-bind.svc:8080/api/callback'}}",
+			[]string{"--oidc-type=embedded", "--listen-address=127.0.0.1:8080", "--oidc-embedded-insecure=true"}, nil, "DEVELOPMENT",
+		},
+		"embedded, for everybody": {
+			"backend: {oidc: {type: embedded, embeddedInsecure: true, callbackUrl: 'http://bind.example.com/api/callback'}}",
+			[]string{"--listen-address=:8080", "--oidc-embedded-insecure=true"}, nil, "INSECURE",
+		},
+		"external": {
+			"backend: {oidc: {issuerUrl: 'https://login', callbackUrl: 'https://bind/api/callback', clientId: x, allowedGroups: ['cn=a,dc=b', c]}}",
+			[]string{"--oidc-type=external", "--listen-address=:8080", `--oidc-allowed-groups="cn=a,dc=b"`, "--oidc-allowed-groups=c"},
+			[]string{"--oidc-embedded-insecure"}, "The page is at https://bind",
+		},
+		"turned off": {
+			"backend: {frontendDisabled: true, oidc: {issuerUrl: 'https://login', callbackUrl: 'https://bind/api/callback', clientId: x}}",
+			[]string{"--frontend-disabled=true"}, []string{"--oidc-type"}, "Nobody can sign in",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made := rendered(t, Backend, values(t, tc.values))
+			args := containerOf(t, made).Args
+			for _, want := range tc.want {
+				if !slices.Contains(args, want) {
+					t.Errorf("%s is missing in %q", want, args)
+				}
+			}
+			for _, never := range tc.never {
+				if slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, never) }) {
+					t.Errorf("%s is in %q", never, args)
+				}
+			}
+			if !strings.Contains(made.Notes, tc.notes) {
+				t.Errorf("%q is missing in the notes: %s", tc.notes, made.Notes)
+			}
+			if open := slices.Contains(args, "--frontend-disabled=false"); open != (made.Find("Service", "kube-bind-backend") != nil) {
+				t.Errorf("a Service is there: %v", !open)
+			}
+		})
+	}
+}

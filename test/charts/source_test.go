@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package charts
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/runtime"
+	logsapi "k8s.io/component-base/logs/api/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"kube-bind.io/kube-bind/backend"
+	"kube-bind.io/kube-bind/deploy/konnector"
+)
+
+// parse gives arguments to the flags of the backend.
+func parse(t *testing.T, args []string) (backend.Options, *pflag.FlagSet) {
+	t.Helper()
+	opts, flags := backend.NewOptions(), pflag.NewFlagSet(Backend, pflag.ContinueOnError)
+	opts.AddFlags(flags)
+	logsapi.AddFlags(logsapi.NewLoggingConfiguration(), flags)
+	if err := flags.Parse(args); err != nil {
+		t.Fatalf("%q: %v", args, err)
+	}
+	return opts, flags
+}
+
+// Every flag of the backend is reached by a value, and no value gives an argument that the backend does not know.
+func TestEveryFlagHasAValue(t *testing.T) {
+	set := map[string]bool{}
+	for name, values := range examples(t, Backend) {
+		container := containerOf(t, rendered(t, Backend, values))
+		_, flags := parse(t, container.Args)
+		flags.Visit(func(f *pflag.Flag) { set[f.Name] = true })
+		if name != "everything" {
+			continue
+		}
+		if opts, _ := parse(t, container.Args); !slices.Equal(opts.FrontDoor.AllowedGroups, []string{"platform", "cn=platform,dc=example,dc=com"}) {
+			t.Errorf("allowed groups %q", opts.FrontDoor.AllowedGroups)
+		}
+	}
+	opts, flags := backend.NewOptions(), pflag.NewFlagSet(Backend, pflag.ContinueOnError)
+	opts.AddFlags(flags)
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Deprecated == "" && f.Name != "multicluster-runtime-provider" && !set[f.Name] { // an older name, and one that is short for it
+			t.Errorf("no example sets --%s", f.Name)
+		}
+	})
+}
+
+// What the chart has for its values is what the backend has without flags, so that pages about flags hold for charts.
+func TestDefaultsAreTheBackends(t *testing.T) {
+	ofChart, _ := parse(t, containerOf(t, rendered(t, Backend, values(t, "backend: {oidc: {issuerUrl: 'https://login', callbackUrl: 'https://bind/api/callback', clientId: x}}"))).Args)
+	want := backend.NewOptions()
+	// What differs, because it runs in a Pod, or as upstream's chart has it.
+	want.NamespacePrefix, want.LeaseName, want.LeaseNamespace = "kube-bind-", "kube-bind-backend", "kube-bind"
+	want.HealthAddress, want.MetricsAddress, want.FrontDoor.ListenAddress = ":8081", ":8082", ":8080"
+	want.FrontDoor.IssuerURL, want.FrontDoor.CallbackURL, want.FrontDoor.ClientID = "https://login", "https://bind/api/callback", "x"
+	if diff := cmp.Diff(want, ofChart, cmpopts.IgnoreUnexported(backend.Options{}, backend.FrontDoor{}), cmpopts.IgnoreFields(backend.Options{}, "Logger")); diff != "" {
+		t.Errorf("(-backend +chart)\n%s", diff)
+	}
+}
+
+// The chart of the konnector has the objects that kubectl bind applies, and no others.
+func TestKonnectorIsTheSame(t *testing.T) {
+	made := rendered(t, Konnector, nil)
+	wanted := konnector.Objects(konnector.Options{Version: "v0.0.0"})[1:] // Helm makes the namespace
+	if len(made.Objects) != len(wanted) {
+		t.Errorf("%d objects, want %d", len(made.Objects), len(wanted))
+	}
+	for _, want := range wanted {
+		kind := want.GetObjectKind().GroupVersionKind().Kind
+		found := made.Find(kind, want.GetName())
+		if found == nil {
+			t.Errorf("%s %s is missing", kind, want.GetName())
+			continue
+		}
+		have, ok := reflect.New(reflect.TypeOf(want).Elem()).Interface().(client.Object)
+		if !ok {
+			t.Fatalf("%T", want)
+		}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(found.Object, have); err != nil {
+			t.Fatal(err)
+		}
+		labels := have.GetLabels()
+		for _, key := range []string{"helm.sh/chart", "app.kubernetes.io/instance", "app.kubernetes.io/version", "app.kubernetes.io/managed-by"} {
+			if labels[key] == "" {
+				t.Errorf("%s %s has no label %s", kind, want.GetName(), key)
+			}
+			delete(labels, key)
+		}
+		have.SetLabels(labels)
+		if diff := cmp.Diff(want, have, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s %s (-deploy/konnector +chart)\n%s", kind, want.GetName(), diff)
+		}
+	}
+}
+
+// The schema knows the keys of values.yaml, and no others, so that nothing is accepted that does nothing.
+func TestSchemaHasTheKeysOfValues(t *testing.T) {
+	for _, chart := range []string{Backend, Konnector} {
+		dir, err := Dir(t.Context(), chart)
+		if err != nil {
+			t.Fatal(err)
+		}
+		schema := map[string]any{}
+		if err := json.Unmarshal([]byte(read(t, filepath.Join(dir, "values.schema.json"))), &schema); err != nil {
+			t.Fatal(err)
+		}
+		have, want := schemaKeys("", schema), valueKeys("", values(t, read(t, filepath.Join(dir, "values.yaml"))), schema)
+		have = slices.DeleteFunc(have, func(key string) bool { return key == ".global" }) // Helm's own
+		slices.Sort(have)
+		slices.Sort(want)
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("%s (-values.yaml +schema)\n%s", chart, diff)
+		}
+	}
+}
+
+// schemaKeys are the keys of a schema, down to those whose content it does not name.
+func schemaKeys(path string, schema map[string]any) []string {
+	properties, ok := schema["properties"].(map[string]any)
+	if !ok {
+		return []string{path}
+	}
+	out := []string{}
+	if schema["additionalProperties"] != false {
+		out = append(out, path+" (open)")
+	}
+	for key, value := range properties {
+		below, ok := value.(map[string]any)
+		if !ok {
+			continue
+		}
+		out = append(out, schemaKeys(path+"."+key, below)...)
+	}
+	return out
+}
+
+// valueKeys are the keys of values, down to those whose content the schema does not name.
+func valueKeys(path string, value any, schema map[string]any) []string {
+	properties, named := schema["properties"].(map[string]any)
+	below, ok := value.(map[string]any)
+	if !ok || !named {
+		return []string{path}
+	}
+	out := []string{}
+	for key, value := range below {
+		s, ok := properties[key].(map[string]any)
+		if !ok {
+			s = map[string]any{}
+		}
+		out = append(out, valueKeys(path+"."+key, value, s)...)
+	}
+	return out
+}
+
+// No rule of the charts is about everything, and of kube-bind's own resources each is named.
+func TestNoRuleIsAboutEverything(t *testing.T) {
+	for _, chart := range []string{Backend, Konnector} {
+		for _, object := range rendered(t, chart, values(t, "{}")).Objects {
+			if !strings.HasSuffix(object.GetKind(), "Role") {
+				continue
+			}
+			raw, err := yaml.Marshal(object.Object["rules"])
+			if err != nil || strings.Contains(string(raw), "*") {
+				t.Errorf("%s %s: %v\n%s", object.GetKind(), object.GetName(), err, raw)
+			}
+		}
+	}
+}

@@ -52,6 +52,9 @@ func (i *Installation) Command(ctx context.Context, side *pair.Side, dir string)
 		}
 		out.Env = append(out.Env, env.Name+"="+value)
 	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the folder of files: %w", err)
+	}
 	if err := p.mount(ctx); err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func TestAudit(t *testing.T) {
 
 func startAudited(t *testing.T) *audited {
 	t.Helper()
-	p, err := pair.Start(t.Context(), pair.Options{LogDir: t.TempDir(), Audit: true, Bin: world.Bin(), Beside: world.Pair})
+	p, err := pair.Start(t.Context(), pair.Options{LogDir: t.TempDir(), Audit: true, Bin: world.Bin(), Beside: world.Pair, Install: installed()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func leaseHolder(t *testing.T, a *audited) string {
 	lease.SetKind("Lease")
 	var holder string
 	expect.Eventually(t, "a konnector should have the lease", func(ctx context.Context) error {
-		if err := a.Consumer.Client.Get(ctx, client.ObjectKey{Namespace: "default", Name: "kube-bind"}, lease); err != nil {
+		if err := a.Consumer.Client.Get(ctx, a.KonnectorLease(), lease); err != nil {
 			return err
 		}
 		if holder, _, _ = unstructured.NestedString(lease.Object, "spec", "holderIdentity"); holder == "" {

@@ -183,7 +183,7 @@ func bind(t *testing.T, p *pair.Pair, name string) *pair.Place {
 // start is a pair for one test, whose backend has further arguments.
 func start(t *testing.T, backendArgs ...string) *pair.Pair {
 	t.Helper()
-	p, err := pair.Start(t.Context(), pair.Options{LogDir: t.TempDir(), BackendArgs: backendArgs, Bin: world.Bin(), Beside: world.Pair})
+	p, err := pair.Start(t.Context(), pair.Options{LogDir: t.TempDir(), BackendArgs: backendArgs, Bin: world.Bin(), Beside: world.Pair, Install: installed()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func TestSchemaFollows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, err := pair.Start(t.Context(), pair.Options{
-				LogDir: t.TempDir(), BackendArgs: []string{"--consumer-scope=" + scope}, Audit: true, Bin: world.Bin(), Beside: world.Pair,
+				LogDir: t.TempDir(), BackendArgs: []string{"--consumer-scope=" + scope}, Audit: true, Bin: world.Bin(), Beside: world.Pair, Install: installed(),
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -13,6 +13,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 )
 
 // Names of the shipped programs.
@@ -73,4 +76,12 @@ func (s *Side) AccountKubeconfig(ctx context.Context, namespace, name string) ([
 	out.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
 	out.CurrentContext = "c"
 	return clientcmd.Write(*out)
+}
+
+// KonnectorLease is the Lease that konnectors of the pair compete for.
+func (p *Pair) KonnectorLease() client.ObjectKey {
+	if p.installed[konnectorProgram] != nil {
+		return client.ObjectKey{Namespace: kubebindv1alpha2.ConsumerNamespace, Name: "kube-bind"}
+	}
+	return client.ObjectKey{Namespace: "default", Name: "kube-bind"}
 }

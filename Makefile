@@ -53,7 +53,7 @@ release-snapshot: $(GORELEASER) $(CYCLONEDX) ## Build what a release of kubectl 
 ##@ Tests
 
 # The packages whose tests run shipped binaries, one package at a time.
-E2E := /test/(docs|e2e|faults|kcp|story)(/|$$)
+E2E := /test/(charts|docs|e2e|faults|kcp|story)(/|$$)
 
 .PHONY: test
 test: test-unit test-e2e test-kcp ## Run all tests.

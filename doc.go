@@ -66,6 +66,7 @@
 //	test/docs                runs what the documentation tells people to type
 //	test/browser             a browser without JavaScript, to sign in with
 //	test/pair                a provider and a consumer, with the shipped programs
+//	test/charts              installs the Helm charts of deploy/charts, and runs what they install
 //	test/idp                 an OpenID provider that is not ours, with users of several groups
 //	test/...                 end-to-end tests, benchmark, and the test of the rule about imports
 //

@@ -53,10 +53,12 @@
 //
 //	cli                      kubectl bind: a file for each verb
 //	cli/backendclient        the backend's JSON API as a client sees it
+//	cli/dev                  a provider and a consumer as processes of this machine, that outlive kubectl bind dev create
 //	deploy/install           what is written into a consumer, by kubectl bind or the backend
+//	deploy/examples          APIs to play with: manifests
 //	deploy/konnector         what a cluster needs for a konnector to run in it
 //
-//	controlplane             control planes and other programs as processes of this machine, for tests and the demo
+//	controlplane             control planes and other programs as processes of this machine, for tests, the demo and cli/dev
 //	cmd/...                  the programs: flags become Options, then Run
 //	docs/reference           the reference pages, and tests that they say what the code says
 //	contrib/kcp/...          kcp-init, which prepares a kcp for kube-bind

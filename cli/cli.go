@@ -60,7 +60,7 @@ func NewCommand(streams genericiooptions.IOStreams, options Options) *cobra.Comm
 	c.addFlags(root.PersistentFlags())
 	root.AddCommand(
 		c.loginCommand(), c.logoutCommand(), c.templatesCommand(), c.collectionsCommand(),
-		c.apiserviceCommand(), c.deployCommand(), c.identityCommand(), c.statusCommand(), c.unbindCommand(), c.versionCommand(),
+		c.apiserviceCommand(), c.deployCommand(), c.identityCommand(), c.statusCommand(), c.unbindCommand(), c.versionCommand(), c.devCommand(),
 	)
 	c.completeCommon(root)
 	return root

@@ -53,7 +53,15 @@ func TestUsage(t *testing.T) {
 		"apiservice -f x":                                        "needs the provider's kubeconfig",
 		"apiservice -f x --remote-kubeconfig-name y":             "both are needed",
 		"apiservice --template-name x --remote-kubeconfig y":     "comes from the server",
-		"unbind": "takes the name of a binding",
+		"unbind":                           "takes the name of a binding",
+		"dev":                              "create, status, example or delete",
+		"dev create x":                     "takes no arguments",
+		"dev create --runtime docker":      "must be embedded",
+		"dev create --runtime kind":        "not there yet",
+		"dev create --port 70000":          "must be 1 to 65535",
+		"dev status -o xml":                "must be json, yaml",
+		"dev example --no-such-flag":       "no-such-flag",
+		"dev delete everything --dir /tmp": "takes no arguments",
 	} {
 		t.Run(args, func(t *testing.T) {
 			stdout, _, err := run(t, strings.Fields(args)...)

@@ -66,6 +66,11 @@ func (d *deploy) run(ctx context.Context) error {
 	if err := yaml.Unmarshal(raw, response); err != nil || len(response.Kubeconfig) == 0 {
 		return exit(ExitFailed, errors.New("this is no answer of a provider: it has no kubeconfig"), "It is what a BindableResourcesRequest is answered with: see --secret-key.")
 	}
+	return d.bindAnswer(ctx, response)
+}
+
+// bindAnswer binds what a provider has answered.
+func (d *deploy) bindAnswer(ctx context.Context, response *kubebindv1alpha2.BindingResourceResponse) error {
 	c, err := install.FromResponse(response)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ const (
 	ExitRefused = 4
 	// ExitTimeout means that something did not happen in time. Trying again may help.
 	ExitTimeout = 5
-	// ExitUnhealthy means that status --exit-code found a binding that is not healthy.
+	// ExitUnhealthy means that status --exit-code found a binding that is not healthy, or dev status a process that does not run.
 	ExitUnhealthy = 6
 	// ExitDeclined means that the person did not agree to what the provider asks for.
 	ExitDeclined = 7

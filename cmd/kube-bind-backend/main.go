@@ -36,6 +36,7 @@ func newCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "kube-bind-backend",
 		Short:         "Offer APIs of this cluster to consumers",
+		Version:       version,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

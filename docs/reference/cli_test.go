@@ -34,7 +34,7 @@ Results go to stdout, what is going on to stderr. Exit codes:
 | 3 | nobody is signed in at the server: kubectl bind login |
 | 4 | the provider refuses |
 | 5 | not in time; the command can be run again |
-| 6 | a binding is not healthy (status --exit-code) |
+| 6 | a binding is not healthy (status --exit-code), or a process of the development environment does not run (dev status) |
 | 7 | not agreed to what the provider asks for |
 | 8 | the server or a cluster is away, or something else answers in its place; the command can be run again |
 | 130 | interrupted by Ctrl-C |
@@ -59,6 +59,11 @@ func TestCLIReference(t *testing.T) {
 	for _, cmd := range root.Commands() {
 		if cmd.IsAvailableCommand() && cmd.Name() != "help" {
 			describe(&out, cmd, false)
+			for _, below := range cmd.Commands() {
+				if cmd.Name() == "dev" {
+					describe(&out, below, false)
+				}
+			}
 		}
 	}
 	if slices.Contains(flag.Args(), "update") {
@@ -87,6 +92,9 @@ func describe(w *bytes.Buffer, cmd *cobra.Command, root bool) {
 		fmt.Fprintf(w, "\nExamples:\n\n%s\n", indent(cmd.Example))
 	}
 	flags(w, "Flags", cmd.LocalNonPersistentFlags())
+	if !root {
+		flags(w, "Flags of all its commands", cmd.PersistentFlags())
+	}
 	if root {
 		flags(w, "Flags of all commands, most of them kubectl's", cmd.PersistentFlags())
 	}

@@ -5,6 +5,7 @@ package docs
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ import (
 const (
 	quickStart = "docs/quick-start.md"
 	hardWay    = "docs/hard-way.md"
+	devPage    = "docs/dev.md"
 )
 
 // The quick start goes on from what make demo KEEP=1 leaves, with the lines that it prints.
@@ -108,4 +110,22 @@ func TestHardWay(t *testing.T) {
 	if err := <-played; err != nil {
 		t.Error(err)
 	}
+}
+
+// The development environment is made and removed by its page.
+func TestDev(t *testing.T) {
+	t.Parallel()
+	port, err := controlplane.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newShell(t, "XDG_STATE_HOME=", "PORT="+strconv.Itoa(port))
+	t.Cleanup(func() {
+		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(s.dir, "bin", "kubectl-bind"), "dev", "delete")
+		cmd.Env = s.env
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Nothing to delete") && !t.Failed() {
+			t.Errorf("the page leaves something: %v\n%s", err, out)
+		}
+	})
+	s.walk(t, devPage)
 }

@@ -60,6 +60,7 @@
 //
 //	controlplane             control planes and other programs as processes of this machine, for tests, the demo and cli/dev
 //	cmd/...                  the programs: flags become Options, then Run
+//	deploy/dashboards        a dashboard for Grafana and alerts, and tests that they ask for metrics that there are
 //	docs/reference           the reference pages, and tests that they say what the code says
 //	contrib/kcp/...          kcp-init, which prepares a kcp for kube-bind
 //	hack/demo                what `make demo` shows
@@ -69,6 +70,7 @@
 //	test/browser             a browser without JavaScript, to sign in with
 //	test/pair                a provider and a consumer, with the shipped programs
 //	test/charts              installs the Helm charts of deploy/charts, and runs what they install
+//	test/leak                looks for secrets in logs
 //	test/idp                 an OpenID provider that is not ours, with users of several groups
 //	test/...                 end-to-end tests, benchmark, and the test of the rule about imports
 //

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/go-logr/logr"
 	"github.com/kcp-dev/logicalcluster/v3"
 	mcpcache "github.com/kcp-dev/multicluster-provider/pkg/cache"
 	apisv1alpha2 "github.com/kcp-dev/sdk/apis/apis/v1alpha2"
@@ -67,6 +68,7 @@ type site struct {
 	cache  cache.Cache
 	client client.Client
 	live   client.Client
+	log    logr.Logger
 }
 
 func (s *site) GetCache() cache.Cache       { return s.cache }
@@ -83,7 +85,7 @@ func (p *Provider) newSite(s *shard, name multicluster.ClusterName) (*site, erro
 	if err != nil {
 		return nil, fmt.Errorf("making the cluster: %w", err)
 	}
-	out := &site{Cluster: scoped, name: name}
+	out := &site{Cluster: scoped, name: name, log: p.opts.Logger.WithValues("cluster", name)}
 	out.cache = &siteCache{Cache: scoped.GetCache(), cluster: logicalcluster.Name(name), boards: s.boards}
 	opts := client.Options{Scheme: p.local.GetScheme(), HTTPClient: s.http, Mapper: s.mapper}
 	for _, to := range []struct {

@@ -67,7 +67,7 @@ func New(local cluster.Cluster, opts Options) (*Provider, error) {
 	p := &Provider{
 		opts: opts, local: local, config: local.GetConfig(), endpoint: endpoint,
 		members: newMembers(), schemas: newSchemaCache(),
-		recorders: mcrecorder.NewManager(local.GetScheme(), opts.Logger),
+		recorders: mcrecorder.NewManager(local.GetScheme(), opts.Logger.V(recorderQuiet)),
 		queue:     workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[task](firstRetry, lastRetry)),
 	}
 	p.metrics = newMetrics(p.members)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kube-bind.io/kube-bind/controlplane"
+	"kube-bind.io/kube-bind/test/leak"
 	"kube-bind.io/kube-bind/test/pair"
 	"kube-bind.io/kube-bind/test/wild"
 )
@@ -41,8 +42,13 @@ func run(m *testing.M) (code int) {
 	} else {
 		code = m.Run()
 	}
+	known := secrets()
 	if err := stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "stopping kcp and the backends:", err)
+		code = 1
+	}
+	if err := known.Scan(world.logs); err != nil {
+		fmt.Fprintln(os.Stderr, "looking for secrets in logs:", err)
 		code = 1
 	}
 	if code != 0 {
@@ -51,6 +57,19 @@ func run(m *testing.M) (code int) {
 		fmt.Fprintln(os.Stderr, "removing the logs:", err)
 	}
 	return code
+}
+
+// secrets are those that are known at the end: kubeconfigs of administrators and backends, and the Secrets of the workspaces
+// that backends are in.
+func secrets() *leak.Known {
+	known := &leak.Known{}
+	files, _ := filepath.Glob(filepath.Join(world.logs, "*.kubeconfig"))
+	for _, file := range files {
+		if raw, err := os.ReadFile(file); err == nil {
+			_ = known.AddKubeconfig(raw)
+		}
+	}
+	return known
 }
 
 // start starts what tests share. What it returns stops what was started, and is never nil.

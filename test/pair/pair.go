@@ -336,9 +336,10 @@ func (p *Pair) Bin() string { return p.bin }
 // RemoveLogs removes the folder of the logs, for when nobody needs to read them.
 func (p *Pair) RemoveLogs() error { return os.RemoveAll(p.options.LogDir) }
 
-// Stop stops everything. The logs stay.
+// Stop stops everything. The logs stay. It fails if there is a secret in one.
 func (p *Pair) Stop() error {
-	var errs []error
+	known, err := p.secrets()
+	errs := []error{err}
 	for _, process := range []*controlplane.Process{p.konnector, p.backend} {
 		if process != nil {
 			errs = append(errs, process.Stop())
@@ -355,6 +356,9 @@ func (p *Pair) Stop() error {
 		if side != nil {
 			errs = append(errs, side.Stop())
 		}
+	}
+	if known != nil && p.options.LogDir != "" {
+		errs = append(errs, p.leaks(known))
 	}
 	return errors.Join(errs...)
 }

@@ -157,7 +157,8 @@ func (w *world) replica(t *testing.T, origin string, provider *idp.Provider) *re
 	}
 	r := &replica{address: "127.0.0.1:" + strconv.Itoa(port)}
 	r.Process, err = controlplane.StartProcess(controlplane.ProcessOptions{
-		Name: "kube-bind-backend", Path: filepath.Join(w.Bin(), "kube-bind-backend"), LogFile: filepath.Join(t.TempDir(), "backend.log"),
+		// Beside those of the pair, whose end looks for secrets in them.
+		Name: "kube-bind-backend", Path: filepath.Join(w.Bin(), "kube-bind-backend"), LogFile: filepath.Join(w.LogDir(), "backend-"+strconv.Itoa(port)+".log"),
 		Env: []string{"OIDC_CLIENT_SECRET=" + provider.ClientSecret()},
 		Args: []string{
 			"--kubeconfig", w.Provider.KubeconfigFile(), "--namespace-prefix", "kube-bind-", "--pretty-name", "BigCorp.com", "--lease-namespace", "default",

@@ -66,12 +66,12 @@ test-unit: tools-test $(GOTESTSUM) ## Run the tests of single packages; those th
 .PHONY: test-e2e
 test-e2e: tools-test build $(GOTESTSUM) ## Run the shipped binaries against two control planes.
 	@packages=$$(go list ./... | grep -E '$(E2E)') || { echo "there are no end-to-end tests" >&2; exit 1; }; \
-	$(GOTESTSUM) --format=standard-quiet -- -count=1 -p=1 -parallel=4 -timeout=20m $$packages
+	$(GOTESTSUM) --format=standard-quiet -- -count=1 -p=1 -parallel=4 -timeout=30m $$packages
 
 .PHONY: test-kcp
 test-kcp: tools-test build $(GOTESTSUM) ## Run the end-to-end suite against a kcp, in both tenancies.
 	@failed=; for tenancy in namespace workspace; do \
-		KUBE_BIND_TEST_PROVIDER=kcp-$$tenancy $(GOTESTSUM) --format=standard-quiet -- -count=1 -parallel=5 -timeout=20m ./test/e2e || failed+=" $$tenancy"; \
+		KUBE_BIND_TEST_PROVIDER=kcp-$$tenancy $(GOTESTSUM) --format=standard-quiet -- -count=1 -parallel=4 -timeout=40m ./test/e2e || failed+=" $$tenancy"; \
 	done; if [ -n "$$failed" ]; then echo "failed with tenancy:$$failed" >&2; exit 1; fi
 
 .PHONY: fuzz

@@ -19,9 +19,9 @@ import (
 	"kube-bind.io/kube-bind/test/pair"
 )
 
-// Timeout is how long a test waits for something. A kcp takes 5 s to serve an API that a workspace binds, and longer on a busy
-// machine.
-const Timeout = time.Minute
+// Timeout is when a test stops waiting for something: a limit for what hangs, as a kcp takes 5 s to serve an API that a workspace
+// binds, and ten times that on a busy machine.
+const Timeout = 3 * time.Minute
 
 const tick = 50 * time.Millisecond
 

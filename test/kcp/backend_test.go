@@ -117,7 +117,7 @@ func (b *backend) stop() error {
 // await repeats a check as long as the process lives.
 func (b *backend) await(ctx context.Context, what string, check func(context.Context) error) error {
 	var last error
-	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
 		select {
 		case <-b.process.Exited():
 			return false, fmt.Errorf("the backend has ended: %w", b.process.Wait(ctx))

@@ -136,7 +136,7 @@ func (p *Pair) Request(ctx context.Context, name, template, identity string) (*P
 // retryNoMatch waits for an API that is just being installed.
 func retryNoMatch(ctx context.Context, f func() error) error {
 	var last error
-	err := wait.PollUntilContextTimeout(ctx, pollInterval, time.Minute, true, func(context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, pollInterval, 3*time.Minute, true, func(context.Context) (bool, error) {
 		last = f()
 		return last == nil || !isNoMatch(last), nil
 	})

@@ -43,7 +43,7 @@ func StartBound(ctx context.Context, o Options) (_ *Pair, _ *Place, err error) {
 }
 
 // startTimeout is how long two control planes, backend, konnector and the first binding may take.
-const startTimeout = 3 * time.Minute
+const startTimeout = 5 * time.Minute
 
 // Main is for TestMain: it starts a bound pair, hands it over, runs the tests, stops everything, and returns the exit
 // code. Logs are kept if something failed.

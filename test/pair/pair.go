@@ -132,7 +132,7 @@ func (p *Pair) awaitDoor(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("waiting for the front door: %w", err)
 	}
-	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 3*time.Minute, true, func(context.Context) (bool, error) {
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			return false, nil //nolint:nilerr // it is not open yet

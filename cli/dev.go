@@ -213,10 +213,11 @@ func devError(err error) error {
 	if !ok {
 		return err
 	}
+	code := ExitFailed
 	if p.Timeout {
-		return exit(ExitTimeout, err, "%s", p.Next)
+		code = ExitTimeout
 	}
-	return exit(ExitFailed, err, "%s", p.Next)
+	return &exitError{code: code, err: err, next: p.Next}
 }
 
 func (d *devEnvironment) deleteCommand() *cobra.Command {

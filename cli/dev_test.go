@@ -6,10 +6,12 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"kube-bind.io/kube-bind/cli/dev"
+	"kube-bind.io/kube-bind/controlplane"
 )
 
 // Where there is no environment, each command says so, and what to do, and makes nothing.
@@ -65,7 +68,7 @@ func TestDevProgramEnds(t *testing.T) {
 	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-bind-backend", "konnector"} {
 		write(t, filepath.Join(bin, name), "#!/bin/sh\n[ \"$1\" != --version ] || exec echo v1.2.3\necho I am broken\nexit 1\n", 0o700)
 	}
-	_, stderr, err := run(t, "dev", "create", "--dir", dir, "--bin-dir", bin, "--port", "29999")
+	_, stderr, err := run(t, "dev", "create", "--dir", dir, "--bin-dir", bin, "--port", freePort(t))
 	if ExitCode(err) != ExitFailed || !strings.Contains(err.Error(), "has ended") || !strings.Contains(err.Error(), "I am broken") || !strings.Contains(stderr, "starting provider-etcd") {
 		t.Errorf("got %v, %q", err, stderr)
 	}
@@ -75,6 +78,67 @@ func TestDevProgramEnds(t *testing.T) {
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("there is a folder: %v", err)
 	}
+}
+
+// However create is cut off, delete finds what it has started, and status tells of it.
+func TestDevIsCutOff(t *testing.T) {
+	bin := t.TempDir()
+	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-bind-backend", "konnector"} {
+		write(t, filepath.Join(bin, name), "#!/bin/sh\n[ \"$1\" != --version ] || exec echo v1.2.3\nexec sleep 3600\n", 0o700)
+	}
+	for name, tc := range map[string]struct {
+		timeout string
+		code    int
+		words   string
+	}{
+		"by Ctrl-C":      {"10m", ExitInterrupted, "What was started until now is left running."},
+		"by its timeout": {"3s", ExitTimeout, "not everything was ready within 3s: waiting for the provider's API server: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "dev")
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			said := &interrupter{interrupt: func() {
+				if tc.code == ExitInterrupted {
+					cancel()
+				}
+			}}
+			cmd := NewCommand(genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: said, ErrOut: said}, Options{})
+			cmd.SetArgs([]string{"dev", "create", "--dir", dir, "--bin-dir", bin, "--port", freePort(t), "--wait-for-ready-timeout", tc.timeout})
+			if code := Execute(ctx, cmd); code != tc.code || !strings.Contains(said.String(), tc.words) {
+				t.Errorf("exit code %d, %s", code, said.String())
+			}
+			stdout, _, err := run(t, "dev", "status", "--dir", dir, "-o", "jsonpath={.items[*].running}")
+			if ExitCode(err) != ExitUnhealthy || strings.Count(stdout, "true") != 4 {
+				t.Errorf("status: %q, %v", stdout, err)
+			}
+			if _, stderr, err := run(t, "dev", "delete", "--dir", dir); err != nil || !strings.Contains(stderr, "Ended 4 processes, and removed "+dir) {
+				t.Errorf("delete: %q, %v", stderr, err)
+			}
+		})
+	}
+}
+
+// interrupter calls a function once something is waited for.
+type interrupter struct {
+	bytes.Buffer
+	interrupt func()
+}
+
+func (i *interrupter) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("waiting for the provider's API server")) {
+		i.interrupt()
+	}
+	return i.Buffer.Write(p)
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	port, err := controlplane.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strconv.Itoa(port)
 }
 
 func TestDevExamplePrints(t *testing.T) {

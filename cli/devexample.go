@@ -125,7 +125,7 @@ func (x *devExample) ask(ctx context.Context, provider client.Client, identity s
 			return false, "", err
 		}
 		if request.Status.Phase == kubebindv1alpha2.PhaseFailed {
-			return false, "", fmt.Errorf("the provider refuses: %+v", request.Status.Conditions)
+			return false, "", exit(ExitRefused, fmt.Errorf("the provider refuses: %+v", request.Status.Conditions), "Its log says more: kubectl bind dev status -o wide names the file.")
 		}
 		return request.Status.Phase == kubebindv1alpha2.PhaseSucceeded, orElse(string(request.Status.Phase), "the backend has not looked at the request yet"), nil
 	})
@@ -134,7 +134,7 @@ func (x *devExample) ask(ctx context.Context, provider client.Client, identity s
 	}
 	secret, ref := &corev1.Secret{}, request.Status.KubeconfigSecretRef
 	if ref == nil {
-		return nil, errors.New("the provider's answer names no Secret")
+		return nil, exit(ExitFailed, errors.New("the provider's answer names no Secret"), "Run the command again. The backend's log says more: kubectl bind dev status -o wide names the file.")
 	}
 	if err := provider.Get(ctx, client.ObjectKey{Namespace: request.Namespace, Name: ref.Name}, secret); err != nil {
 		return nil, fmt.Errorf("reading the provider's answer: %w", err)

@@ -5,7 +5,8 @@
 // demo stand on it, and start the shipped binaries beside it with StartProcess.
 //
 // Nothing outlives the program that started it, however that program ends: every control plane and every Process has
-// a watchdog (guard.go), which kills the processes and removes the folder once its pipe to the program breaks.
+// a watchdog (guard.go), which kills the processes and removes the folder once its pipe to the program breaks. Who wants one that lasts takes files and
+// arguments from lasting.go, and runs the programs: see cli/dev.
 //
 // It is not a cluster: there are no nodes, no scheduler, no kubelet and no workload controllers, and its data is not
 // kept safe (etcd runs without fsync). With Options.Workloads there are a scheduler, the controllers of Deployments and

@@ -119,7 +119,9 @@ func TestDeepDive(t *testing.T) {
 	if err := p.ApplyTemplate(t.Context(), files...); err != nil {
 		t.Fatal(err)
 	}
-	place, err := p.Bind(t.Context(), "cowboys", "cowboys")
+	ctx, cancel := context.WithTimeout(t.Context(), 2*expect.Timeout)
+	defer cancel()
+	place, err := p.Bind(ctx, "cowboys", "cowboys")
 	if err != nil {
 		t.Fatal(err)
 	}

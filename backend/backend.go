@@ -89,6 +89,13 @@ func (b *Backend) Run(ctx context.Context) error {
 	if err != nil {
 		b.opts.Logger.V(1).Info("metrics are another backend's in this process", "error", err.Error())
 	}
+	if b.opts.tracing != nil {
+		stop, err := b.opts.tracing.Start(ctx)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	if b.opts.InstallCRDs {
 		if err := b.installCRDs(ctx); err != nil && ctx.Err() == nil {
 			return err

@@ -286,6 +286,9 @@ func addFrontDoor(fleet loop.Fleet, opts Options) (*backendhttp.Door, error) {
 		Address: f.ListenAddress, CertFile: f.CertFile, KeyFile: f.KeyFile,
 		Origin: f.origin, PrettyName: opts.PrettyName, Version: opts.Version, ApplyBinding: f.ApplyBinding, Logger: opts.Logger.WithName("http"),
 	}
+	if opts.tracing != nil {
+		door.Tracer = opts.tracing.Tracer()
+	}
 	if f.OIDCType == OIDCEmbedded {
 		embedded, err := issuer.New(issuer.Options{URL: f.IssuerURL, ClientID: f.ClientID, ClientSecret: f.ClientSecret, RedirectURI: f.CallbackURL})
 		if err != nil {

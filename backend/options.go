@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/telemetry"
 )
 
 // Values of Options.Provider and Options.SchemaSource.
@@ -95,6 +96,9 @@ type Options struct {
 	MetricsAddress string
 	// HealthAddress serves /healthz and /readyz. Default: "0", which is off.
 	HealthAddress string
+	// OTLPEndpoint is the URL of an OpenTelemetry receiver (OTLP over HTTP) for traces. Default: what OTEL_EXPORTER_OTLP_ENDPOINT
+	// and the like say; without them there are no traces.
+	OTLPEndpoint string
 	// LeaderElect lets one replica work at a time. Default: true.
 	LeaderElect bool
 	// LeaseName is the name of the Lease of that replica. Default: "kube-bind-backend".
@@ -104,6 +108,8 @@ type Options struct {
 
 	// externalCA is the content of ExternalCAFile.
 	externalCA []byte
+	// tracing makes spans, if that is wanted.
+	tracing *telemetry.Tracing
 }
 
 // NewOptions returns the defaults.
@@ -160,6 +166,7 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.InstallCRDs, "install-crds", o.InstallCRDs, "Create and update kube-bind's own CRDs at start.")
 	fs.StringVar(&o.MetricsAddress, "metrics-address", o.MetricsAddress, "Address for /metrics; 0 is off.")
 	fs.StringVar(&o.HealthAddress, "health-address", o.HealthAddress, "Address for /healthz and /readyz; 0 is off.")
+	fs.StringVar(&o.OTLPEndpoint, "otlp-endpoint", o.OTLPEndpoint, "URL of an OpenTelemetry receiver (OTLP over HTTP) for traces of HTTP requests and the API calls made for them, such as http://127.0.0.1:4318. Default: the environment's OTEL_EXPORTER_OTLP_ENDPOINT, or else no traces.")
 	fs.BoolVar(&o.LeaderElect, "leader-elect", o.LeaderElect, "Let one replica work at a time.")
 	fs.StringVar(&o.LeaseName, "lease-name", o.LeaseName, "Name of the Lease of the working replica.")
 	fs.StringVar(&o.LeaseNamespace, "lease-namespace", o.LeaseNamespace, "Namespace of that Lease. Default: that of the pod, or else default.")
@@ -221,7 +228,20 @@ func (o *Options) completeConfig() error {
 	o.Config = rest.CopyConfig(o.Config)
 	// The API server's priority and fairness is the limiter.
 	o.Config.QPS = -1
+	o.completeTracing()
 	return nil
+}
+
+// completeTracing has API calls traced, if that is wanted.
+func (o *Options) completeTracing() {
+	fromEnv := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") + os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+	if o.OTLPEndpoint == "" && fromEnv == "" {
+		return
+	}
+	o.tracing = telemetry.NewTracing(telemetry.TracingOptions{
+		Endpoint: o.OTLPEndpoint, Service: "kube-bind-backend", Version: o.Version, Logger: o.Logger.WithName("traces"),
+	})
+	o.Config.Wrap(o.tracing.Transport)
 }
 
 func scopes() []kubebindv1alpha2.InformerScope {

@@ -72,6 +72,8 @@ func TestSEC13BadFlags(t *testing.T) {
 		"--external-ca-file=/no/such/file":                    "no such file",
 		"--external-server-name=a b":                          "host name",
 		"--metrics-address=8080":                              "host:port",
+		"--otlp-endpoint=collector:4317":                      "http or https URL",
+		"--otlp-endpoint=https://user:secret@collector":       "http or https URL",
 		"--health-address=localhost":                          "host:port",
 		"--lease-name=A":                                      "--lease-name",
 		"--lease-namespace=a.b":                               "--lease-namespace",

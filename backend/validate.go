@@ -47,6 +47,7 @@ func (o *Options) Validate() error {
 		o.validTokenLifetime(),
 		o.validSyncInterval(), o.validSilence(),
 		validAddress("metrics-address", o.MetricsAddress),
+		o.validOTLP(),
 		validAddress("health-address", o.HealthAddress),
 		o.validLease(),
 		o.validFrontend(),
@@ -138,6 +139,13 @@ func validAddress(flag, address string) error {
 		return fmt.Errorf("--%s=%q: must be host:port, :port, or 0 for off", flag, address)
 	}
 	return nil
+}
+
+func (o *Options) validOTLP() error {
+	if o.OTLPEndpoint == "" {
+		return nil
+	}
+	return validURL("otlp-endpoint", o.OTLPEndpoint, "")
 }
 
 func (o *Options) validLease() error {

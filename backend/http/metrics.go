@@ -3,6 +3,7 @@
 package http
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -32,17 +33,21 @@ func newMetrics() *metrics {
 
 // observe counts a request. Its route is a pattern of ours, and its method one that exists: a client cannot make up labels.
 func (m *metrics) observe(r *http.Request, status int, took time.Duration) {
-	route, method := r.Pattern, r.Method
-	if route == "" {
-		route = "none"
-	}
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost:
-	default:
-		method = "other"
-	}
-	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	route := routeOf(r)
+	m.requests.WithLabelValues(methodOf(r), route, strconv.Itoa(status)).Inc()
 	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// routeOf is the pattern that a request was answered by.
+func routeOf(r *http.Request) string { return cmp.Or(r.Pattern, "none") }
+
+// methodOf is the method of a request, as far as it is one that exists.
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+		return r.Method
+	}
+	return "other"
 }
 
 func (m *metrics) collectors() []prometheus.Collector {

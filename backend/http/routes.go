@@ -31,7 +31,7 @@ func (d *Door) Handler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		d.fail(w, r, notFound("There is nothing at %s.", r.URL.Path))
 	})
-	return d.observed(d.fenced(mux))
+	return d.observed(d.traced(d.fenced(mux)))
 }
 
 // methods are the handlers of a path. GET serves HEAD as well.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"go.opentelemetry.io/otel/trace"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 
 	"kube-bind.io/kube-bind/backend/auth"
@@ -47,6 +48,8 @@ type Options struct {
 	ApplyBinding bool
 	// Issuer serves /oidc/ if the development issuer is embedded, or is nil.
 	Issuer http.Handler
+	// Tracer makes spans of requests. Nil: there are none.
+	Tracer trace.Tracer
 	// Logger of requests.
 	Logger logr.Logger
 }

@@ -47,6 +47,7 @@
   (list "metrics-address" (ternary (printf ":%v" .Values.metrics.port) "0" .Values.metrics.enabled))
   (list "v" $b.loggingLevel)
   (list "logging-format" $b.loggingFormat)
+  (list "otlp-endpoint" $b.otlpEndpoint)
   (list "frontend-disabled" (not (include "backend.door" .)))
 ) }}
 {{- if eq $b.provider "kcp" }}

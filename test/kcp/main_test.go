@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"kube-bind.io/kube-bind/controlplane"
 	"kube-bind.io/kube-bind/test/leak"
 	"kube-bind.io/kube-bind/test/pair"
@@ -42,7 +44,13 @@ func run(m *testing.M) (code int) {
 	} else {
 		code = m.Run()
 	}
-	known := secrets()
+	known := &leak.Known{}
+	if err == nil {
+		if known, err = secrets(); err != nil {
+			fmt.Fprintln(os.Stderr, "knowing the secrets to look for in logs:", err)
+			code = 1
+		}
+	}
 	if err := stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "stopping kcp and the backends:", err)
 		code = 1
@@ -59,17 +67,33 @@ func run(m *testing.M) (code int) {
 	return code
 }
 
-// secrets are those that are known at the end: kubeconfigs of administrators and backends, and the Secrets of the workspaces
-// that backends are in.
-func secrets() *leak.Known {
+// secrets are those that are known at the end: the backends' kubeconfigs, and what is in the workspaces that they keep their keys
+// in. Consumers' tokens are JWTs, which are found without being known.
+func secrets() (*leak.Known, error) {
 	known := &leak.Known{}
-	files, _ := filepath.Glob(filepath.Join(world.logs, "*.kubeconfig"))
-	for _, file := range files {
-		if raw, err := os.ReadFile(file); err == nil {
-			_ = known.AddKubeconfig(raw)
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	for _, b := range []*backend{world.workspaces, world.namespaces} {
+		raw, err := b.BackendKubeconfig()
+		if err == nil {
+			err = known.AddKubeconfig(raw)
+		}
+		if err != nil {
+			return known, err
+		}
+		c, err := b.Client(b.Prepared.Path)
+		if err != nil {
+			return known, err
+		}
+		list := &corev1.SecretList{}
+		if err := c.List(ctx, list); err != nil {
+			return known, fmt.Errorf("reading the Secrets of %s: %w", b.name, err)
+		}
+		for i := range list.Items {
+			known.AddSecret(&list.Items[i], pair.SessionKeysSecret)
 		}
 	}
-	return known
+	return known, nil
 }
 
 // start starts what tests share. What it returns stops what was started, and is never nil.

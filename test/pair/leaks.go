@@ -12,8 +12,8 @@ import (
 	"kube-bind.io/kube-bind/test/leak"
 )
 
-// sealedWith are the Secrets of the backend whose values are keys.
-const sealedWith = "kube-bind-session-keys"
+// SessionKeysSecret is the Secret with the keys that a backend seals sessions with.
+const SessionKeysSecret = "kube-bind-session-keys"
 
 // readSecretsTimeout is how long an API server may take that a test may have stopped.
 const readSecretsTimeout = 5 * time.Second
@@ -36,7 +36,7 @@ func (p *Pair) secrets() (*leak.Known, error) {
 			continue
 		}
 		for i := range list.Items {
-			known.AddSecret(&list.Items[i], sealedWith)
+			known.AddSecret(&list.Items[i], SessionKeysSecret)
 		}
 	}
 	return known, nil

@@ -69,7 +69,8 @@ func TestBundle(t *testing.T) {
 	want := []string{
 		"Namespace/kube-bind",
 		"CustomResourceDefinition/apiservicebindingbundles.kube-bind.io", "CustomResourceDefinition/apiservicebindings.kube-bind.io",
-		"ServiceAccount/konnector", "ClusterRole/kube-bind-konnector:base", "ClusterRole/kube-bind-konnector", "ClusterRoleBinding/kube-bind-konnector",
+		"ServiceAccount/konnector", "ClusterRole/kube-bind-konnector:base", "ClusterRole/kube-bind-konnector", "ClusterRoleBinding/kube-bind-konnector:base",
+		"ClusterRoleBinding/kube-bind-konnector",
 		"Role/konnector", "RoleBinding/konnector", "PodDisruptionBudget/konnector", "Deployment/konnector", "ClusterRole/kube-bind-konnector-ranch",
 		secretName,
 	}

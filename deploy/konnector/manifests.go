@@ -27,6 +27,7 @@ const (
 	Replicas = 2
 	// roleName is the ClusterRole that collects all rights, and the binding to it.
 	roleName = "kube-bind-konnector"
+	baseName = roleName + ":base"
 	// aggregateLabel marks ClusterRoles that are part of it.
 	aggregateLabel = "rbac.kube-bind.io/aggregate-to-konnector"
 	// port serves health and metrics.
@@ -62,7 +63,7 @@ func Objects(o Options) []client.Object {
 			ObjectMeta: metav1.ObjectMeta{Name: kubebindv1alpha2.ConsumerNamespace},
 		},
 		&corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: meta(Name)},
-		baseRole(), collectingRole(), clusterRoleBinding(), role(), roleBinding(), budget(), deployment(o),
+		baseRole(), collectingRole(), clusterRoleBinding(baseName), clusterRoleBinding(roleName), role(), roleBinding(), budget(), deployment(o),
 	}
 }
 
@@ -80,13 +81,12 @@ func rbac(kind string) metav1.TypeMeta {
 	return metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: kind}
 }
 
-// baseRole is what a konnector does before anything is bound. No role of RoleFor has its name: bindings have no colon in theirs.
+// baseRole is what a konnector does before anything is bound. No role of RoleFor has its name: bindings have no colon in theirs. It is
+// not among those that are collected: the controller that collects them would make the collecting role anew if both were deleted at once.
 func baseRole() *rbacv1.ClusterRole {
 	return &rbacv1.ClusterRole{
-		TypeMeta: rbac("ClusterRole"),
-		ObjectMeta: metav1.ObjectMeta{
-			Name: roleName + ":base", Labels: map[string]string{aggregateLabel: "true"},
-		},
+		TypeMeta:   rbac("ClusterRole"),
+		ObjectMeta: metav1.ObjectMeta{Name: baseName},
 		Rules: []rbacv1.PolicyRule{
 			{
 				APIGroups: []string{kubebindv1alpha2.GroupName}, Resources: []string{"apiservicebindings", "apiservicebindingbundles"},
@@ -117,10 +117,11 @@ func collectingRole() *rbacv1.ClusterRole {
 	}
 }
 
-func clusterRoleBinding() *rbacv1.ClusterRoleBinding {
+// clusterRoleBinding binds the ClusterRole of its name.
+func clusterRoleBinding(name string) *rbacv1.ClusterRoleBinding {
 	return &rbacv1.ClusterRoleBinding{
-		TypeMeta: rbac("ClusterRoleBinding"), ObjectMeta: metav1.ObjectMeta{Name: roleName}, Subjects: subjects(),
-		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: roleName},
+		TypeMeta: rbac("ClusterRoleBinding"), ObjectMeta: metav1.ObjectMeta{Name: name}, Subjects: subjects(),
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
 	}
 }
 

@@ -4,10 +4,7 @@ package reference
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -66,18 +63,7 @@ func TestCLIReference(t *testing.T) {
 			}
 		}
 	}
-	if slices.Contains(flag.Args(), "update") {
-		if err := os.WriteFile(cliPage, out.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	have, err := os.ReadFile(cliPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(have, out.Bytes()) {
-		t.Errorf("%s is not what the commands say; run: go test ./docs/reference -args update", cliPage)
-	}
+	isCurrent(t, cliPage, out.String())
 }
 
 func describe(w *bytes.Buffer, cmd *cobra.Command, root bool) {

@@ -4,7 +4,6 @@
 package reference
 
 import (
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -169,15 +168,7 @@ func TestPageIsCurrent(t *testing.T) {
 	if !ok {
 		t.Fatalf("%s has no line %q", page, mark)
 	}
-	want := written + mark + "\n" + generated(t)
-	if slices.Contains(flag.Args(), "update") {
-		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if readPage(t) != want {
-		t.Errorf("%s is not what the code says; run: go test ./docs/reference -args update", page)
-	}
+	isCurrent(t, page, written+mark+"\n"+generated(t))
 }
 
 // TestEveryConstantIsDocumented sees that no constant is without a meaning.

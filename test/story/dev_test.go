@@ -38,19 +38,7 @@ func (w *devWorld) run(ctx context.Context, t *testing.T, code int, args ...stri
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(w.bin, "kubectl-bind"), append([]string{"dev"}, args...)...)
 	cmd.Env = append(os.Environ(), "HOME="+w.home, "XDG_STATE_HOME=", "KUBECONFIG="+filepath.Join(w.home, "none"))
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	out := result{stdout: stdout.String(), stderr: stderr.String()}
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		out.code = exit.ExitCode()
-	} else if err != nil {
-		t.Fatal(err)
-	}
-	if out.code != code {
-		t.Fatalf("kubectl bind dev %s: exit code %d, want %d\n%s\n%s", strings.Join(args, " "), out.code, code, out.stdout, out.stderr)
-	}
-	return out
+	return finished(t, cmd, code)
 }
 
 // pids are the ids of the running processes, by their names.

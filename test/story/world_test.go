@@ -103,9 +103,16 @@ func (w *world) runWith(t *testing.T, code int, stdin []byte, args ...string) re
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(w.Bin(), "kubectl-bind"), args...)
 	cmd.Env = w.environment(t, self)
+	cmd.Stdin = bytes.NewReader(stdin)
+	return finished(t, cmd, code)
+}
+
+// finished runs a kubectl bind to its end, and wants an exit code.
+func finished(t *testing.T, cmd *exec.Cmd, code int) result {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &stdout, &stderr
-	err = cmd.Run()
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
 	out := result{stdout: stdout.String(), stderr: stderr.String()}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		out.code = exit.ExitCode()
@@ -113,7 +120,7 @@ func (w *world) runWith(t *testing.T, code int, stdin []byte, args ...string) re
 		t.Fatal(err)
 	}
 	if out.code != code {
-		t.Fatalf("kubectl bind %s: exit code %d, want %d\n%s\n%s", strings.Join(args, " "), out.code, code, out.stdout, out.stderr)
+		t.Fatalf("kubectl bind %s: exit code %d, want %d\n%s\n%s", strings.Join(cmd.Args[1:], " "), out.code, code, out.stdout, out.stderr)
 	}
 	return out
 }

@@ -50,6 +50,10 @@ images: $(CYCLONEDX) ## Build the container images into dist/images (OCI layouts
 release-snapshot: $(GORELEASER) $(CYCLONEDX) ## Build what a release of kubectl bind is into dist/release, krew's manifest too, and publish nothing.
 	@$(GORELEASER) release --snapshot --clean
 
+.PHONY: site
+site: ## Build the documentation into dist/site: open index.html, there is nothing to serve or to load.
+	@go run ./hack/site -o dist/site
+
 ##@ Tests
 
 # The packages whose tests run shipped binaries, one package at a time.

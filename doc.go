@@ -64,6 +64,7 @@
 //	docs/reference           the reference pages, and tests that they say what the code says
 //	contrib/kcp/...          kcp-init, which prepares a kcp for kube-bind
 //	hack/demo                what `make demo` shows
+//	hack/site                builds the documentation as a site that needs no network
 //	hack/images              builds the container images as OCI layouts, the same each time
 //	test/story               what people do, from the first sign-in on, with the shipped programs
 //	test/docs                runs what the documentation tells people to type

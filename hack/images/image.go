@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -27,7 +28,14 @@ const (
 	user = "65532:65532"
 	// home is where the code of the images is.
 	home = "https://github.com/kbind-dev/kube-bind"
+	// registry is where charts and manifests look for the images.
+	registry = "ghcr.io/kbind-dev"
+	// programs are those that there are images of, with commas.
+	programs = "kube-bind-backend,konnector"
 )
+
+// imageOf is what the image of a program is called, in the registry too: upstream's names, which people have in their values.
+func imageOf(program string) string { return strings.TrimPrefix(program, "kube-bind-") }
 
 // builder builds images.
 type builder struct {
@@ -57,7 +65,7 @@ func (b *builder) image(ctx context.Context, name string) (v1.Hash, error) {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &platform}})
 	}
 	index = mutate.Annotations(index, b.annotations(name)).(v1.ImageIndex)
-	folder := filepath.Join(b.out, "images", name)
+	folder := filepath.Join(b.out, "images", imageOf(name))
 	if err := os.RemoveAll(folder); err != nil {
 		return v1.Hash{}, err
 	}
@@ -142,7 +150,7 @@ func (b *builder) pack(name, binary string, platform v1.Platform) (v1.Image, err
 // annotations tell what an image is, by the names of https://github.com/opencontainers/image-spec/blob/main/annotations.md.
 func (b *builder) annotations(name string) map[string]string {
 	return map[string]string{
-		"org.opencontainers.image.title":    name,
+		"org.opencontainers.image.title":    imageOf(name),
 		"org.opencontainers.image.version":  b.version,
 		"org.opencontainers.image.source":   home,
 		"org.opencontainers.image.licenses": "Apache-2.0",

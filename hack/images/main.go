@@ -26,10 +26,10 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("images", flag.ContinueOnError)
-	out := flags.String("o", "dist", "folder to write images/NAME and sbom/NAME_OS_ARCH.cdx.json to")
+	out := flags.String("o", "dist", "folder to write images/IMAGE and sbom/PROGRAM_OS_ARCH.cdx.json to")
 	version := flags.String("version", "v0.0.0", "version that the programs say they are")
 	platforms := flags.String("platforms", "linux/amd64,linux/arm64", "platforms, with commas")
-	names := flags.String("images", "kube-bind-backend,konnector", "programs of cmd, with commas")
+	names := flags.String("images", programs, "programs of cmd, with commas")
 	lister := flags.String("sbom", "", "cyclonedx-gomod, which lists what is in each binary; without it there are no lists")
 	epoch := flags.Int64("epoch", 0, "time that the images are said to be made at, in seconds since 1970")
 	if err := flags.Parse(args); err != nil {
@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string) error {
 		if err != nil {
 			return fmt.Errorf("building the image of %s: %w", name, err)
 		}
-		fmt.Printf("%s@%s\n", name, digest)
+		fmt.Printf("%s/%s@%s\n", registry, imageOf(name), digest)
 	}
 	return nil
 }

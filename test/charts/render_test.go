@@ -96,6 +96,7 @@ func TestBadValues(t *testing.T) {
 		"cert-manager without names":          {Backend, external + "certManager: {enabled: true, clusterIssuer: x}}", "no host names"},
 		"a Gateway of no class":               {Backend, external + "gatewayApi: {enabled: true}}", "className or"},
 		"workers":                             {Konnector, "konnector: {workers: 0}", "/konnector/workers"},
+		"an identity":                         {Konnector, "konnector: {clusterIdentityNamespace: Kube_System}", "/konnector/clusterIdentityNamespace"},
 		"a right on everything":               {Konnector, "rbac: {resources: [{group: x, verbs: ['*']}]}", "/rbac/resources/0"},
 		"an unknown key of the konnector":     {Konnector, "backend: {}", "backend"},
 	} {

@@ -20,6 +20,7 @@ import (
 
 	"kube-bind.io/kube-bind/backend"
 	"kube-bind.io/kube-bind/deploy/konnector"
+	agent "kube-bind.io/kube-bind/konnector"
 )
 
 // parse gives arguments to the flags of the backend.
@@ -67,6 +68,21 @@ func TestDefaultsAreTheBackends(t *testing.T) {
 	want.FrontDoor.IssuerURL, want.FrontDoor.CallbackURL, want.FrontDoor.ClientID = "https://login", "https://bind/api/callback", "x"
 	if diff := cmp.Diff(want, ofChart, cmpopts.IgnoreUnexported(backend.Options{}, backend.FrontDoor{}), cmpopts.IgnoreFields(backend.Options{}, "Logger")); diff != "" {
 		t.Errorf("(-backend +chart)\n%s", diff)
+	}
+}
+
+// What the konnector's chart has values for gets to its flags.
+func TestKonnectorsValuesAreFlags(t *testing.T) {
+	opts, flags := agent.NewOptions(), pflag.NewFlagSet(Konnector, pflag.ContinueOnError)
+	opts.AddFlags(flags)
+	logsapi.AddFlags(logsapi.NewLoggingConfiguration(), flags)
+	if err := flags.Parse(containerOf(t, rendered(t, Konnector, examples(t, Konnector)["everything"])).Args); err != nil {
+		t.Fatal(err)
+	}
+	want := agent.NewOptions()
+	want.IdentityNamespace, want.InstallCRDs, want.Workers = "default", false, 20
+	if diff := cmp.Diff(want, opts); diff != "" {
+		t.Errorf("(-want +chart)\n%s", diff)
 	}
 }
 

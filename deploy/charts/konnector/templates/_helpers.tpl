@@ -37,6 +37,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $args := list -}}
 {{- with .Values.konnector -}}
 {{- if not .installCRDs -}}{{- $args = append $args "--install-crds=false" -}}{{- end -}}
+{{- if .clusterIdentityNamespace -}}{{- $args = append $args (printf "--cluster-identity-namespace=%s" .clusterIdentityNamespace) -}}{{- end -}}
 {{- if .workers -}}{{- $args = append $args (printf "--workers=%v" .workers) -}}{{- end -}}
 {{- if not (kindIs "invalid" .loggingLevel) -}}{{- $args = append $args (printf "--v=%v" .loggingLevel) -}}{{- end -}}
 {{ concat $args .extraArgs | toJson }}

@@ -10,6 +10,7 @@ BIN := $(CURDIR)/bin
 CONTROLLER_GEN := bin/controller-gen-v0.21.0
 GOLANGCI_LINT := bin/golangci-lint-v2.15.0
 GOTESTSUM := bin/gotestsum-v1.13.0
+GOVULNCHECK := bin/govulncheck-v1.9.0
 
 # The version that kube-apiserver tells its clients; the modules carry none of their own.
 version = $(shell awk '$$1 == "$(2)" { print $$2; exit }' hack/tools/$(1)/go.mod)
@@ -102,8 +103,8 @@ verify: $(CONTROLLER_GEN) ## Look whether generated files, go.mod and formatting
 	@hack/verify.sh $(CONTROLLER_GEN)
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) ## Run go vet and golangci-lint on every module with code.
-	@hack/lint.sh $(GOLANGCI_LINT)
+lint: $(GOLANGCI_LINT) $(GOVULNCHECK) ## Run go vet, golangci-lint and, where its database can be reached, govulncheck on every module with code.
+	@hack/lint.sh $(GOLANGCI_LINT) $(GOVULNCHECK)
 
 ##@ Tools, built from source into bin/ when their go.mod has changed
 
@@ -174,6 +175,9 @@ $(GORELEASER):
 
 $(CYCLONEDX):
 	@hack/install.sh $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+
+$(GOVULNCHECK):
+	@hack/install.sh $@ golang.org/x/vuln/cmd/govulncheck
 
 $(GOTESTSUM):
 	@hack/install.sh $@ gotest.tools/gotestsum

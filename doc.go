@@ -62,6 +62,7 @@
 //	cmd/...                  the programs: flags become Options, then Run
 //	deploy/dashboards        a dashboard for Grafana and alerts, and tests that they ask for metrics that there are
 //	docs/reference           the reference pages, and tests that they say what the code says
+//	hack                     scripts that build and check, and a test of what may be skipped
 //	contrib/kcp/...          kcp-init, which prepares a kcp for kube-bind
 //	hack/demo                what `make demo` shows
 //	hack/site                builds the documentation as a site that needs no network

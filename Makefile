@@ -58,7 +58,7 @@ site: ## Build the documentation into dist/site: open index.html, there is nothi
 ##@ Tests
 
 # The packages whose tests run shipped binaries, one package at a time.
-E2E := /test/(charts|docs|e2e|faults|kcp|story)(/|$$)
+E2E := /test/(charts|docs|e2e|faults|integrations|kcp|story)(/|$$)
 
 .PHONY: test
 test: test-unit test-e2e test-kcp ## Run all tests.

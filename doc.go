@@ -69,6 +69,7 @@
 //	hack/images              builds the container images as OCI layouts, the same each time
 //	test/story               what people do, from the first sign-in on, with the shipped programs
 //	test/docs                runs what the documentation tells people to type
+//	test/integrations        applies what the pages about other projects say, with their CRDs
 //	test/browser             a browser without JavaScript, to sign in with
 //	test/pair                a provider and a consumer, with the shipped programs
 //	test/charts              installs the Helm charts of deploy/charts, and runs what they install

@@ -73,6 +73,7 @@
 //	test/browser             a browser without JavaScript, to sign in with
 //	test/pair                a provider and a consumer, with the shipped programs
 //	test/charts              installs the Helm charts of deploy/charts, and runs what they install
+//	test/attack              tries every verb on every resource with somebody's credential
 //	test/leak                looks for secrets in logs
 //	test/idp                 an OpenID provider that is not ours, with users of several groups
 //	test/...                 end-to-end tests, benchmark, and the test of the rule about imports

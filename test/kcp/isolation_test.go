@@ -13,35 +13,40 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/providers/kcp"
+	"kube-bind.io/kube-bind/test/attack"
 	"kube-bind.io/kube-bind/test/expect"
 	"kube-bind.io/kube-bind/test/wild"
 )
 
+func thing(group, version, resource, kind string, names []string, namespaced bool) attack.Thing {
+	return attack.Thing{Group: group, Version: version, Resource: resource, Kind: kind, Names: names, Namespaced: namespaced}
+}
+
 // things are everything that is kube-bind's, that is bound, and by which one could get at it.
-func things() []thing {
+func things() []attack.Thing {
 	const v1, group, rbac = "v1", kubebindv1alpha2.GroupName, "rbac.authorization.k8s.io"
 	binder := []string{kubebindv1alpha2.BinderName}
-	out := []thing{
-		{"wildwest.dev", "v1alpha1", "cowboys", "Cowboy", []string{"billy"}, true},
-		{"wildwest.dev", "v1alpha1", "cowboys/status", "Cowboy", []string{"billy"}, true},
-		{"", v1, "secrets", "Secret", []string{kubebindv1alpha2.KubeconfigSecretName}, true},
-		{"", v1, "configmaps", "ConfigMap", []string{"kube-root-ca.crt"}, true},
-		{"", v1, "serviceaccounts", "ServiceAccount", binder, true},
-		{"", v1, "serviceaccounts/token", "TokenRequest", binder, true},
-		{"", v1, "events", "Event", []string{"some"}, true},
-		{"", v1, "namespaces", "Namespace", []string{"default"}, false},
-		{rbac, v1, "roles", "Role", binder, true},
-		{rbac, v1, "rolebindings", "RoleBinding", binder, true},
-		{rbac, v1, "clusterroles", "ClusterRole", []string{"kube-bind-backend"}, false},
-		{rbac, v1, "clusterrolebindings", "ClusterRoleBinding", []string{"kube-bind-backend"}, false},
-		{"tenancy.kcp.io", "v1alpha1", "workspaces", "Workspace", []string{"some"}, false},
-		{"core.kcp.io", "v1alpha1", "logicalclusters", "LogicalCluster", []string{"cluster"}, false},
-		{"apis.kcp.io", "v1alpha2", "apibindings", "APIBinding", []string{kcp.ExportName, "cowboys.wildwest.dev"}, false},
-		{"apis.kcp.io", "v1alpha2", "apiexports", "APIExport", []string{kcp.ExportName, "cowboys.wildwest.dev"}, false},
-		{"apis.kcp.io", "v1alpha1", "apiresourceschemas", "APIResourceSchema", []string{"some"}, false},
-		{"apis.kcp.io", "v1alpha1", "apiexportendpointslices", "APIExportEndpointSlice", []string{kcp.ExportName}, false},
-		{"apiextensions.k8s.io", v1, "customresourcedefinitions", "CustomResourceDefinition", []string{"cowboys.wildwest.dev"}, false},
-		{"admissionregistration.k8s.io", v1, "validatingadmissionpolicies", "ValidatingAdmissionPolicy", []string{"some"}, false},
+	out := []attack.Thing{
+		thing("wildwest.dev", "v1alpha1", "cowboys", "Cowboy", []string{"billy"}, true),
+		thing("wildwest.dev", "v1alpha1", "cowboys/status", "Cowboy", []string{"billy"}, true),
+		thing("", v1, "secrets", "Secret", []string{kubebindv1alpha2.KubeconfigSecretName}, true),
+		thing("", v1, "configmaps", "ConfigMap", []string{"kube-root-ca.crt"}, true),
+		thing("", v1, "serviceaccounts", "ServiceAccount", binder, true),
+		thing("", v1, "serviceaccounts/token", "TokenRequest", binder, true),
+		thing("", v1, "events", "Event", []string{"some"}, true),
+		thing("", v1, "namespaces", "Namespace", []string{"default"}, false),
+		thing(rbac, v1, "roles", "Role", binder, true),
+		thing(rbac, v1, "rolebindings", "RoleBinding", binder, true),
+		thing(rbac, v1, "clusterroles", "ClusterRole", []string{"kube-bind-backend"}, false),
+		thing(rbac, v1, "clusterrolebindings", "ClusterRoleBinding", []string{"kube-bind-backend"}, false),
+		thing("tenancy.kcp.io", "v1alpha1", "workspaces", "Workspace", []string{"some"}, false),
+		thing("core.kcp.io", "v1alpha1", "logicalclusters", "LogicalCluster", []string{"cluster"}, false),
+		thing("apis.kcp.io", "v1alpha2", "apibindings", "APIBinding", []string{kcp.ExportName, "cowboys.wildwest.dev"}, false),
+		thing("apis.kcp.io", "v1alpha2", "apiexports", "APIExport", []string{kcp.ExportName, "cowboys.wildwest.dev"}, false),
+		thing("apis.kcp.io", "v1alpha1", "apiresourceschemas", "APIResourceSchema", []string{"some"}, false),
+		thing("apis.kcp.io", "v1alpha1", "apiexportendpointslices", "APIExportEndpointSlice", []string{kcp.ExportName}, false),
+		thing("apiextensions.k8s.io", v1, "customresourcedefinitions", "CustomResourceDefinition", []string{"cowboys.wildwest.dev"}, false),
+		thing("admissionregistration.k8s.io", v1, "validatingadmissionpolicies", "ValidatingAdmissionPolicy", []string{"some"}, false),
 	}
 	for _, r := range []struct {
 		resource, kind, name string
@@ -56,24 +61,24 @@ func things() []thing {
 		{"apiserviceexporttemplates", "APIServiceExportTemplate", "cowboys", true, true},
 		{"collections", "Collection", "some", false, true},
 	} {
-		out = append(out, thing{group, "v1alpha2", r.resource, r.kind, []string{r.name}, !r.wide})
+		out = append(out, thing(group, "v1alpha2", r.resource, r.kind, []string{r.name}, !r.wide))
 		if r.status {
-			out = append(out, thing{group, "v1alpha2", r.resource + "/status", r.kind, []string{r.name}, !r.wide})
+			out = append(out, thing(group, "v1alpha2", r.resource+"/status", r.kind, []string{r.name}, !r.wide))
 		}
 	}
 	return out
 }
 
 // logicalCluster is a spot that is reached directly.
-func logicalCluster(what, name string, namespaces ...string) spot {
-	return spot{what: what, path: "/clusters/" + name, namespaces: append(namespaces, "default")}
+func logicalCluster(what, name string, namespaces ...string) attack.Spot {
+	return attack.Spot{What: what, Path: "/clusters/" + name, Namespaces: append(namespaces, "default")}
 }
 
 // virtual are the virtual workspaces over logical clusters.
-func virtual(home string, hosts []*wild.Provider, clusters []string, namespace string) []spot {
-	var out []spot
+func virtual(home string, hosts []*wild.Provider, clusters []string, namespace string) []attack.Spot {
+	var out []attack.Spot
 	add := func(what, service, cluster string) {
-		out = append(out, spot{what: what + " of " + cluster, path: "/services/" + service + "/clusters/" + cluster, namespaces: []string{namespace}})
+		out = append(out, attack.Spot{What: what + " of " + cluster, Path: "/services/" + service + "/clusters/" + cluster, Namespaces: []string{namespace}})
 	}
 	for _, cluster := range append([]string{"*"}, clusters...) {
 		add("kube-bind's export", "apiexport/"+home+"/"+kcp.ExportName, cluster)
@@ -125,9 +130,9 @@ func TestConsumersAreKeptApart(t *testing.T) {
 			home := b.cluster(t, b.Prepared.Path)
 			for i, c := range consumers[:2] { // the third is there to be attacked
 				all := foreign(b, hosts, consumers, i, home)
-				codes := answers(t, c.config, all)
+				codes := attack.Answers(t, c.config, all)
 				t.Logf("consumer %d has tried %d requests", i, len(all))
-				if got := matrix(all, codes); got != "" {
+				if got := attack.Matrix(all, codes); got != "" {
 					t.Errorf("consumer %d is not refused:\n%s", i, got)
 				}
 				c.works(t)
@@ -146,9 +151,9 @@ func TestConsumersAreKeptApart(t *testing.T) {
 }
 
 // foreign is everything that is not the place of a consumer.
-func foreign(b *backend, hosts []*wild.Provider, consumers []*consumer, me int, home string) []attempt {
+func foreign(b *backend, hosts []*wild.Provider, consumers []*consumer, me int, home string) []attack.Attempt {
 	own := consumers[me]
-	spots := []spot{
+	spots := []attack.Spot{
 		logicalCluster("root", "root"), logicalCluster("kube-bind's own", home, kcpNamespace), logicalCluster("kube-bind's own", b.Prepared.Path),
 		logicalCluster("everything", "*"), logicalCluster("system:admin", "system:admin"),
 	}
@@ -171,30 +176,30 @@ func foreign(b *backend, hosts []*wild.Provider, consumers []*consumer, me int, 
 		}
 	}
 	spots = append(spots, virtual(home, hosts, clusters, own.namespace)...)
-	var out []attempt
+	var out []attack.Attempt
 	for _, s := range spots {
-		out = append(out, attempts(s, things())...)
+		out = append(out, attack.Attempts(s, things())...)
 	}
 	out = append(out, besideMe(consumers, me)...)
 	// Whoever is authenticated may come into root, and read what a workspace is that it may come into: kcp's own doing.
-	return slices.DeleteFunc(out, func(a attempt) bool {
-		return a.where == "root" && a.resource == "logicalclusters.core.kcp.io" && slices.Contains([]string{"get", "list", "watch"}, a.verb)
+	return slices.DeleteFunc(out, func(a attack.Attempt) bool {
+		return a.Where == "root" && a.Resource == "logicalclusters.core.kcp.io" && slices.Contains([]string{"get", "list", "watch"}, a.Verb)
 	})
 }
 
 // besideMe is what is in the own logical cluster and another's: namespaces of others, and what is in no namespace.
-func besideMe(consumers []*consumer, me int) []attempt {
+func besideMe(consumers []*consumer, me int) []attack.Attempt {
 	own := consumers[me]
 	beside := logicalCluster("own logical cluster", own.cluster, "kube-system")
 	for i, c := range consumers {
 		if i != me && c.cluster == own.cluster {
-			beside.namespaces = append(beside.namespaces, c.namespace, c.copies)
+			beside.Namespaces = append(beside.Namespaces, c.namespace, c.copies)
 		}
 	}
-	out := attempts(beside, things())
-	return slices.DeleteFunc(out, func(a attempt) bool {
+	out := attack.Attempts(beside, things())
+	return slices.DeleteFunc(out, func(a attack.Attempt) bool {
 		// In a workspace of its own a consumer watches its objects in all namespaces at once.
-		return own.alone() && a.resource == "cowboys.wildwest.dev" && (a.verb == "list" || a.verb == "watch" || a.verb == "get")
+		return own.alone() && a.Resource == "cowboys.wildwest.dev" && (a.Verb == "list" || a.Verb == "watch" || a.Verb == "get")
 	})
 }
 

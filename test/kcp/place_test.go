@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kcpinit "kube-bind.io/kube-bind/contrib/kcp"
+	"kube-bind.io/kube-bind/test/attack"
 	"kube-bind.io/kube-bind/test/expect"
 )
 
@@ -17,33 +18,33 @@ const kcpNamespace = kcpinit.Namespace
 // works fails unless a consumer may do in its place what a konnector does there, and nothing by which it could get more.
 func (c *consumer) works(t *testing.T) {
 	t.Helper()
-	in := spot{what: "own place", path: "/clusters/" + c.cluster}
-	var may, mayNot []attempt
+	in := attack.Spot{What: "own place", Path: "/clusters/" + c.cluster}
+	var may, mayNot []attack.Attempt
 	for _, r := range things() {
 		contract, copies := in, in
-		contract.namespaces, copies.namespaces = []string{c.namespace}, []string{c.copies}
-		allowed := c.rights()[r.resource]
+		contract.Namespaces, copies.Namespaces = []string{c.namespace}, []string{c.copies}
+		allowed := c.rights()[r.Resource]
 		at := contract
-		if r.group == "wildwest.dev" {
+		if r.Group == "wildwest.dev" {
 			at = copies
 		}
-		for _, a := range attempts(at, []thing{r}) {
-			if a.where == in.what { // all namespaces at once, or none: see besideMe
+		for _, a := range attack.Attempts(at, []attack.Thing{r}) {
+			if a.Where == in.What { // all namespaces at once, or none: see besideMe
 				continue
 			}
-			if allowed[a.verb] {
+			if allowed[a.Verb] {
 				may = append(may, a)
 			} else {
 				mayNot = append(mayNot, a)
 			}
 		}
 	}
-	for i, code := range answers(t, c.config, may) {
-		if refused(code) {
-			t.Errorf("%s %s in the own place: %d", may[i].verb, may[i].resource, code)
+	for i, code := range attack.Answers(t, c.config, may) {
+		if attack.Refused(code) {
+			t.Errorf("%s %s in the own place: %d", may[i].Verb, may[i].Resource, code)
 		}
 	}
-	if got := matrix(mayNot, answers(t, c.config, mayNot)); got != "" {
+	if got := attack.Matrix(mayNot, attack.Answers(t, c.config, mayNot)); got != "" {
 		t.Errorf("a consumer has more rights in its place than a konnector needs:\n%s", got)
 	}
 	o := c.cowboy("temporary")

@@ -6,8 +6,68 @@ import (
 	"slices"
 	"testing"
 
+	kcpcache "github.com/kcp-dev/apimachinery/v2/pkg/cache"
 	apisv1alpha1 "github.com/kcp-dev/sdk/apis/apis/v1alpha1"
+	apisv1alpha2 "github.com/kcp-dev/sdk/apis/apis/v1alpha2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 )
+
+// seenBindings are the APIBindings that are known of a shard.
+type seenBindings struct {
+	toolscache.SharedIndexInformer
+	indexer toolscache.Indexer
+	synced  bool
+}
+
+func (s *seenBindings) GetIndexer() toolscache.Indexer { return s.indexer }
+func (s *seenBindings) HasSynced() bool                { return s.synced }
+
+// shardWith is a shard of which some workspaces' bindings are known.
+func shardWith(t *testing.T, url string, synced bool, workspaces ...string) *shard {
+	t.Helper()
+	indexer := toolscache.NewIndexer(kcpcache.MetaClusterNamespaceKeyFunc, toolscache.Indexers{kcpcache.ClusterIndexName: kcpcache.ClusterIndexFunc})
+	for _, name := range workspaces {
+		binding := &apisv1alpha2.APIBinding{ObjectMeta: metav1.ObjectMeta{Name: ExportName, Annotations: map[string]string{"kcp.io/cluster": name}}}
+		binding.Spec.Reference.Export = &apisv1alpha2.ExportBindingReference{Name: ExportName}
+		binding.Status.Phase = apisv1alpha2.APIBindingPhaseBound
+		if err := indexer.Add(binding); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &shard{url: url, export: ExportName, bindings: &seenBindings{indexer: indexer, synced: synced}}
+}
+
+// A shard that is away keeps no workspace of another one waiting, and none of its own counts as gone.
+func TestShardOf(t *testing.T) {
+	for name, tc := range map[string]struct {
+		otherSynced bool
+		workspace   string
+		at          string
+		certain     bool
+	}{
+		"known, and all shards are":        {true, "here", "a", true},
+		"known, while a shard is away":     {false, "here", "a", true},
+		"unknown, while a shard is away":   {false, "gone", "", false},
+		"unknown to all":                   {true, "gone", "", true},
+		"of a shard that is not all there": {false, "there", "b", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newProviderForTest()
+			p.members.addShard(shardWith(t, "a", true, "here"))
+			p.members.addShard(shardWith(t, "b", tc.otherSynced, "there"))
+			at, certain := p.shardOf(multicluster.ClusterName(tc.workspace))
+			var url string
+			if at != nil {
+				url = at.url
+			}
+			if url != tc.at || certain != tc.certain {
+				t.Errorf("it is at %q, certainly: %t; want %q and %t", url, certain, tc.at, tc.certain)
+			}
+		})
+	}
+}
 
 // The shards that are watched are those of the endpoint slice, each once.
 func TestCompareShards(t *testing.T) {

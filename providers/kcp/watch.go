@@ -88,13 +88,12 @@ func (p *Provider) do(ctx context.Context, t task) (step string, err error) {
 // syncMember has a workspace join that binds kube-bind's API, and one leave that does not any more. One that has changed what it
 // lets the backend do joins anew, so that all in it is tried again.
 func (p *Provider) syncMember(ctx context.Context, name multicluster.ClusterName) error {
-	for _, s := range p.members.shards() {
-		if !s.bindings.HasSynced() { // whoever is not there yet is not gone
-			p.queue.AddAfter(task{cluster: name}, retryAfter)
-			return nil
-		}
+	now, certain := p.shardOf(name)
+	if !certain {
+		p.queue.AddAfter(task{cluster: name}, retryAfter)
+		return nil
 	}
-	now, have := p.shardOf(name), p.members.get(name)
+	have := p.members.get(name)
 	if have != nil && have.shard == now && (have.lodging.Host != "" || slices.Equal(have.missing, missingClaims(now.bound(name)))) {
 		return nil
 	}
@@ -109,24 +108,29 @@ func (p *Provider) syncMember(ctx context.Context, name multicluster.ClusterName
 	if err != nil {
 		return err
 	}
-	if host := m.lodging.Host; host != "" && p.members.get(host) == nil && p.shardOf(host) != nil {
-		m.leave() // its host is about to come, and a guest without one would be told that it has gone
-		p.queue.AddAfter(task{cluster: name}, retryAfter)
-		return nil
+	if host := m.lodging.Host; host != "" && p.members.get(host) == nil {
+		if at, certain := p.shardOf(host); at != nil || !certain {
+			m.leave() // its host is about to come, and a guest without one would be told that it has gone
+			p.queue.AddAfter(task{cluster: name}, retryAfter)
+			return nil
+		}
 	}
 	p.members.add(m)
 	p.wakeGuests(ctx, m)
 	return nil
 }
 
-// shardOf is where a workspace binds kube-bind's API, or nil.
-func (p *Provider) shardOf(name multicluster.ClusterName) *shard {
+// shardOf is where a workspace binds kube-bind's API, or nil. That it does so nowhere is certain only once all shards are known: what one
+// that is away has, has not gone.
+func (p *Provider) shardOf(name multicluster.ClusterName) (at *shard, certain bool) {
+	certain = true
 	for _, s := range p.members.shards() {
 		if s.bound(name) != nil {
-			return s
+			return s, true
 		}
+		certain = certain && s.bindings.HasSynced()
 	}
-	return nil
+	return nil, certain
 }
 
 // wakeGuests has the places in a workspace that has come or gone join anew, so that all in them is looked at: much in them is as

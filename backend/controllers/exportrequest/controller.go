@@ -53,7 +53,12 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, request *k
 		return 0, err
 	}
 	d := decide(f)
-	if err := act(ctx, scope, d); err != nil {
+	if d.create != nil || d.phase == kubebindv1alpha2.PhaseFailed {
+		if d, err = r.confirm(ctx, scope, f); err != nil {
+			return 0, err
+		}
+	}
+	if err := act(ctx, scope, request, d); err != nil {
 		return 0, err
 	}
 	report(&request.Status, d)
@@ -61,12 +66,11 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, request *k
 	return max(left, 0), nil
 }
 
-// read gathers the facts. What the consumer was granted is read from the server: a request that is answered too early
-// fails for good.
+// read gathers the facts, as the caches know them.
 func (r *reconciler) read(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.APIServiceExportRequest) (facts, error) {
 	f := facts{request: request, terms: r.terms}
 	var err error
-	if f.granted, err = r.granted(ctx, scope, request.Namespace); err != nil {
+	if f.granted, err = r.granted(ctx, scope, request.Namespace, cached); err != nil {
 		return facts{}, err
 	}
 	if f.sources, err = r.fleet.Schemas(ctx, scope, request.Spec.Resources); err != nil {
@@ -81,10 +85,25 @@ func (r *reconciler) read(ctx context.Context, scope loop.Scope, request *kubebi
 	return f, nil
 }
 
-func (r *reconciler) granted(ctx context.Context, scope loop.Scope, namespace string) ([]kubebindv1alpha2.APIServiceExportTemplate, error) {
+// confirm decides again what has consequences that stay: what the consumer was granted is read from the server, as a request that
+// is answered too early fails for good, and one that is answered too late gives what was taken away.
+func (r *reconciler) confirm(ctx context.Context, scope loop.Scope, f facts) (decision, error) {
+	var err error
+	if f.granted, err = r.granted(ctx, scope, f.request.Namespace, live); err != nil {
+		return decision{}, err
+	}
+	return decide(f), nil
+}
+
+// cached and live are where to read from.
+func cached(scope loop.Scope) client.Reader { return scope.Client }
+func live(scope loop.Scope) client.Reader   { return scope.Live }
+
+// granted are the templates that a consumer was granted, as far as they exist.
+func (r *reconciler) granted(ctx context.Context, scope loop.Scope, namespace string, from func(loop.Scope) client.Reader) ([]kubebindv1alpha2.APIServiceExportTemplate, error) {
 	binding := &kubebindv1alpha2.ClusterBinding{}
 	key := client.ObjectKey{Namespace: namespace, Name: kubebindv1alpha2.ClusterBindingName}
-	if err := scope.Live.Get(ctx, key, binding); apierrors.IsNotFound(err) {
+	if err := from(scope).Get(ctx, key, binding); apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("reading the ClusterBinding: %w", err)
@@ -100,7 +119,7 @@ func (r *reconciler) granted(ctx context.Context, scope loop.Scope, namespace st
 	var out []kubebindv1alpha2.APIServiceExportTemplate
 	for _, name := range names {
 		var template kubebindv1alpha2.APIServiceExportTemplate
-		if err := host.Live.Get(ctx, client.ObjectKey{Name: name}, &template); err == nil {
+		if err := from(host).Get(ctx, client.ObjectKey{Name: name}, &template); err == nil {
 			out = append(out, template)
 		} else if !apierrors.IsNotFound(err) {
 			return nil, fmt.Errorf("reading the template %s: %w", name, err)
@@ -110,8 +129,11 @@ func (r *reconciler) granted(ctx context.Context, scope loop.Scope, namespace st
 }
 
 // act makes what the decision wants to be there. What exists is left as it is.
-func act(ctx context.Context, scope loop.Scope, d decision) error {
+func act(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.APIServiceExportRequest, d decision) error {
 	if d.create != nil {
+		if stands, err := stillStands(ctx, scope, request); err != nil || !stands {
+			return err
+		}
 		if err := client.IgnoreAlreadyExists(scope.Create(ctx, d.create)); err != nil {
 			return fmt.Errorf("creating the export: %w", err)
 		}
@@ -127,6 +149,18 @@ func act(ctx context.Context, scope loop.Scope, d decision) error {
 		}
 	}
 	return nil
+}
+
+// stillStands asks the server whether a request is still made. Who withdraws an export deletes its request and then the
+// export: a cache that knows of the second and not yet of the first must not bring the export back.
+func stillStands(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.APIServiceExportRequest) (bool, error) {
+	now := &kubebindv1alpha2.APIServiceExportRequest{}
+	if err := scope.Live.Get(ctx, client.ObjectKeyFromObject(request), now); apierrors.IsNotFound(err) {
+		return false, nil
+	} else if err != nil {
+		return false, fmt.Errorf("reading the request again: %w", err)
+	}
+	return now.UID == request.UID && now.DeletionTimestamp.IsZero(), nil
 }
 
 func expire(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.APIServiceExportRequest) error {

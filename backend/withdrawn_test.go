@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backend_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend"
+)
+
+// lag holds back what the watches of a resource say of changes and deletions, as a busy API server does.
+type lag struct {
+	resource string
+	ended    <-chan struct{}
+	mu       sync.Mutex
+	held     chan struct{}
+}
+
+// hold lets nothing but new objects through until release is called.
+func (l *lag) hold() (release func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = make(chan struct{})
+	return sync.OnceFunc(func() { close(l.held) })
+}
+
+// wait returns when nothing is held back.
+func (l *lag) wait() {
+	l.mu.Lock()
+	held := l.held
+	l.mu.Unlock()
+	if held == nil {
+		return
+	}
+	select {
+	case <-held:
+	case <-l.ended:
+	}
+}
+
+func (l *lag) wrap(next http.RoundTripper) http.RoundTripper { return &lagging{lag: l, next: next} }
+
+type lagging struct {
+	lag  *lag
+	next http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (l *lagging) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := l.next.RoundTrip(r)
+	if err == nil && r.URL.Query().Get("watch") != "" && strings.HasSuffix(r.URL.Path, "/"+l.lag.resource) {
+		response.Body = &laggingBody{Closer: response.Body, lines: bufio.NewReader(response.Body), lag: l.lag}
+	}
+	return response, err
+}
+
+type laggingBody struct {
+	io.Closer
+	lines *bufio.Reader
+	lag   *lag
+	rest  []byte
+}
+
+// Read implements io.Reader.
+func (b *laggingBody) Read(p []byte) (int, error) {
+	if len(b.rest) == 0 {
+		line, err := b.lines.ReadBytes('\n')
+		if len(line) == 0 {
+			return 0, err
+		}
+		if !bytes.Contains(line, []byte(`"type":"ADDED"`)) {
+			b.lag.wait()
+		}
+		b.rest = line
+	}
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}
+
+// A provider that withdraws an export deletes its request and then the export. It does not come back by a request that only the
+// cache still has.
+func TestWithdrawnExportStaysAway(t *testing.T) {
+	slow := &lag{resource: "apiserviceexportrequests", ended: t.Context().Done()}
+	start(t, func(o *backend.Options) {
+		o.Config = rest.CopyConfig(o.Config)
+		o.Config.Wrap(slow.wrap)
+	})
+	a := newAPI(t, "mangos", apiextensionsv1.NamespaceScoped)
+	template := newTemplate(t, "", nil, a)
+	c := bind(t, newNamespace(t, "-requests"), "first", t.Name(), template.Name)
+
+	release := slow.hold()
+	defer release()
+	key := metav1.ObjectMeta{Namespace: c.namespace, Name: "again"}
+	request := create(t, c.Client, &kubebindv1alpha2.APIServiceExportRequest{
+		ObjectMeta: *key.DeepCopy(),
+		Spec:       kubebindv1alpha2.APIServiceExportRequestSpec{Resources: []kubebindv1alpha2.ExportedResource{a.resource()}},
+	})
+	export := &kubebindv1alpha2.APIServiceExport{ObjectMeta: key}
+	there := func(ctx context.Context) error { return admin(t).Get(ctx, client.ObjectKeyFromObject(export), export) }
+	eventually(t, "the export", there)
+	for _, each := range []client.Object{request, export} {
+		if err := admin(t).Delete(t.Context(), each); err != nil {
+			t.Fatal(err)
+		}
+	}
+	away := func(ctx context.Context) error {
+		if err := there(ctx); !apierrors.IsNotFound(err) {
+			return errors.Join(fmt.Errorf("export %s is there", export.Name), err)
+		}
+		return nil
+	}
+	never(t, "the export came back", away)
+	release()
+	never(t, "the export came back", away)
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
@@ -22,6 +23,11 @@ const removalPause = 200 * time.Millisecond
 // Of a place that is being removed, which caches may not know yet, the error is a providers.NotReadyError: nobody is to be
 // given its credential.
 func Grant(ctx context.Context, scope loop.Scope, namespace, template string) error {
+	// Right after it was made, the place's own controller writes to it as well.
+	return retry.RetryOnConflict(retry.DefaultRetry, func() error { return tryGrant(ctx, scope, namespace, template) })
+}
+
+func tryGrant(ctx context.Context, scope loop.Scope, namespace, template string) error {
 	binding := &kubebindv1alpha2.ClusterBinding{}
 	key := client.ObjectKey{Namespace: namespace, Name: kubebindv1alpha2.ClusterBindingName}
 	if err := scope.Live.Get(ctx, key, binding); client.IgnoreNotFound(err) != nil {

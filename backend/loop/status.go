@@ -68,13 +68,15 @@ func (r *runner[E, T]) count(in multicluster.ClusterName, before, after T) {
 	r.fleet.Metrics.note(in, r.subject(client.ObjectKeyFromObject(after)), was, is, seen)
 }
 
-// tell records an Event when the condition Ready has got another status or reason.
+// tell records an Event when the condition Ready has got another status or reason. What only has to pass on the way to it is in
+// the condition, and no Event: with each bind there would be half a dozen that nobody has to read.
 func (r *runner[E, T]) tell(cl cluster.Cluster, before, after T) {
 	if r.Ready == nil {
 		return
 	}
 	was, is := r.Ready(before), r.Ready(after)
-	if is.Status == "" || (was.Status == is.Status && was.Reason == is.Reason) {
+	passing := is.Expected && (was.Status == "" || was.Expected)
+	if is.Status == "" || passing || (was.Status == is.Status && was.Reason == is.Reason) {
 		return
 	}
 	kind, reason, note := corev1.EventTypeNormal, is.Reason, is.Message

@@ -140,13 +140,20 @@ func checkSecret(ctx context.Context, scope loop.Scope, request *kubebindv1alpha
 	return judgeSecret(request, have), nil
 }
 
-// bind grants the template to the consumer, and asks for its export.
+// bind grants the template to the consumer, and asks for its export. As long as the cache knows that this was done and is being
+// looked at, nothing is read: an event comes with each change.
 func bind(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest, template *kubebindv1alpha2.APIServiceExportTemplate) (verdict, error) {
+	want := exportRequestFor(request, template, request.Status.Namespace)
+	have := &kubebindv1alpha2.APIServiceExportRequest{}
+	if err := scope.Get(ctx, client.ObjectKeyFromObject(want), have); client.IgnoreNotFound(err) != nil {
+		return verdict{}, fmt.Errorf("reading the request for the export: %w", err)
+	} else if v := judgeExportRequest(want, have); err == nil && have.DeletionTimestamp.IsZero() && v.wait != nil {
+		return v, nil
+	}
 	if err := binding.Grant(ctx, scope, request.Status.Namespace, template.Name); err != nil {
 		return judgePlace(err)
 	}
-	want := exportRequestFor(request, template, request.Status.Namespace)
-	have := &kubebindv1alpha2.APIServiceExportRequest{}
+	have = &kubebindv1alpha2.APIServiceExportRequest{}
 	err := scope.Live.Get(ctx, client.ObjectKeyFromObject(want), have)
 	if apierrors.IsNotFound(err) {
 		have = want.DeepCopy()

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -53,20 +54,20 @@ func demo(ctx context.Context, keep, onKCP bool) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	start := time.Now()
+	begin := startDev
 	if onKCP {
+		begin = startKCP
 		say("Starting a kcp for the provider and a control plane for the consumer, the provider's backend and the consumer's konnector.")
 	} else {
 		say("Starting two control planes, the provider's backend and the consumer's konnector.")
 	}
-	world, err := startWorld(ctx, onKCP)
+	world, err := begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil || !keep {
-			if stopErr := world.stop(); err == nil {
-				err = stopErr
-			}
+			err = errors.Join(err, world.stop())
 		}
 	}()
 	say("Ready after %.0f s.", time.Since(start).Seconds())
@@ -74,9 +75,13 @@ func demo(ctx context.Context, keep, onKCP bool) (err error) {
 		return err
 	}
 	if keep {
-		return world.leave()
+		end, err := world.leave()
+		if err == nil {
+			world.sayHow(end)
+		}
+		return err
 	}
-	say("Done after %.0f s; nothing is left running.", time.Since(start).Seconds())
+	say("Done after %.0f s. All of it ends now, and no file is left.", time.Since(start).Seconds())
 	return nil
 }
 

@@ -20,18 +20,17 @@ const (
 	keep  = "keep"
 )
 
-// Files of a world, in its folder.
+// Files of a child, in the world's folder.
 const (
-	providerKubeconfig = "provider.kubeconfig"
-	consumerKubeconfig = "consumer.kubeconfig"
-	pidFile            = "pid"
-	serverFile         = "server"
+	pidFile    = "pid"
+	serverFile = "server"
+	serveLog   = "serve.log"
 )
 
 // serve runs the clusters until it is told to stop, or its parent ends without having said that they be kept. Who is told to stop
 // leaves no files.
 func serve(ctx context.Context, dir string) (err error) {
-	p, err := pair.Start(ctx, pair.Options{LogDir: filepath.Join(dir, "logs"), FrontDoor: true})
+	p, err := pair.Start(ctx, pair.Options{LogDir: filepath.Join(dir, "logs"), FrontDoor: true, Kind: pair.KCPWorkspace})
 	if err != nil {
 		return err
 	}

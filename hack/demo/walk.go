@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 )
 
@@ -23,21 +22,13 @@ type step struct {
 
 // walk does all steps, prints each, and fails at the first that fails or does not show what it should.
 func (w *world) walk(ctx context.Context) error {
-	server, err := w.server()
-	if err != nil {
-		return err
-	}
-	steps := slices.Concat(providerSteps(), consumerSteps(), objectSteps())
-	if w.kcp {
-		steps = slices.Concat(kcpProviderSteps(), kcpConsumerSteps(), kcpObjectSteps())
-	}
-	for i, s := range steps {
+	for i, s := range w.steps {
 		say("%d. %s", i+1, s.say)
 		fmt.Println("   $ " + strings.ReplaceAll(s.command, "\n", "\n     "))
 		cmd := exec.CommandContext(ctx, "sh", "-ec", s.command)
 		cmd.Env = append(os.Environ(), "PATH="+w.bin+string(os.PathListSeparator)+os.Getenv("PATH"),
 			"PROVIDER="+w.file(providerKubeconfig), "CONSUMER="+w.file(consumerKubeconfig),
-			"SERVER="+server, "HOME="+w.dir, "BROWSER="+w.self+" browse")
+			"SERVER="+w.server, "HOME="+w.dir, "BROWSER="+w.self+" browse")
 		var printed bytes.Buffer
 		cmd.Stdout = io.MultiWriter(os.Stdout, &printed)
 		cmd.Stderr = cmd.Stdout
@@ -55,9 +46,10 @@ func (w *world) walk(ctx context.Context) error {
 func providerSteps() []step {
 	return []step{
 		{
-			say:     "The provider offers an API: a CRD with the label kube-bind.io/exported, and a template that consumers may bind.",
-			command: `kubectl --kubeconfig=$PROVIDER apply -f deploy/examples/crd-cowboys.yaml -f deploy/examples/template-cowboys.yaml`,
-			show:    "cowboys",
+			say: "The provider offers an API: a CRD with the label kube-bind.io/exported, and a template that consumers may bind.",
+			command: `kubectl --kubeconfig=$PROVIDER get crds -l kube-bind.io/exported=true -o name
+kubectl --kubeconfig=$PROVIDER wait apiserviceexporttemplate/cowboys --for=condition=Ready --timeout=60s`,
+			show: "condition met",
 		},
 	}
 }
@@ -83,7 +75,7 @@ func consumerSteps() []step {
 		{
 			say:     "How is it?",
 			command: `kubectl bind status --kubeconfig=$CONSUMER --exit-code`,
-			show:    "BigCorp.com",
+			show:    "cowboys.wildwest.dev",
 		},
 	}
 }

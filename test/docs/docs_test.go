@@ -9,11 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
-
-	"k8s.io/apimachinery/pkg/util/wait"
 
 	"kube-bind.io/kube-bind/controlplane"
 	"kube-bind.io/kube-bind/test/pair"
@@ -40,26 +36,25 @@ func TestQuickStart(t *testing.T) {
 		t.Fatalf("the demo does not say how to go on: %s", out)
 	}
 	around, _, _ = strings.Cut(around, "Logs are in ")
-	end = strings.TrimSpace(end)
-	pid := demoPID(t, end)
 	stopped := false
 	t.Cleanup(func() {
 		if !stopped {
-			_ = syscall.Kill(pid, syscall.SIGTERM)
+			_, _ = s.run(t, end, false)
 		}
 	})
 	if out, err := s.run(t, around, false); err != nil {
 		t.Fatalf("what the demo prints: %v\n%s\n%s", err, around, out)
 	}
 	s.walk(t, quickStart)
-	if out, err := s.run(t, end, false); err != nil {
-		t.Errorf("ending the demo: %v\n%s", err, out)
+	if len(programsOf(t, s.dir)) == 0 {
+		t.Error("no program of the demo is seen")
 	}
-	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, limit, true, func(context.Context) (bool, error) {
-		return syscall.Kill(pid, 0) == syscall.ESRCH, nil
-	})
+	out, err = s.run(t, end, false)
 	if stopped = err == nil; !stopped {
-		t.Fatalf("the demo does not end: %v", err)
+		t.Fatalf("ending the demo: %v\n%s", err, out)
+	}
+	if left := programsOf(t, s.dir); len(left) > 0 {
+		t.Errorf("these still run: %q", left)
 	}
 	left, err := filepath.Glob(filepath.Join(s.dir, "kube-bind-demo-*"))
 	if err != nil || len(left) > 0 {
@@ -67,23 +62,23 @@ func TestQuickStart(t *testing.T) {
 	}
 }
 
-// demoPID is the process that the demo leaves, as its last line says.
-func demoPID(t *testing.T, end string) int {
+// programsOf are the command lines of the programs that have to do with a folder, and are no shells of ours.
+func programsOf(t *testing.T, dir string) (out []string) {
 	t.Helper()
-	_, file, _ := strings.Cut(end, "kill $(cat ")
-	file, _, found := strings.Cut(file, ")")
-	if !found {
-		t.Fatalf("the demo does not say how to end it: %s", end)
-	}
-	raw, err := os.ReadFile(file)
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
-	if err != nil {
-		t.Fatal(err)
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			continue // It has ended.
+		}
+		if folder, err := os.Readlink(filepath.Join(filepath.Dir(file), "cwd")); err == nil && strings.HasPrefix(folder, filepath.Join(dir, "kube-bind-demo-")) {
+			out = append(out, strings.ReplaceAll(string(raw), "\x00", " "))
+		}
 	}
-	return pid
+	return out
 }
 
 // The hard way begins with two clusters, and nothing in them. The konnector that it deploys is played.

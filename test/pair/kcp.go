@@ -127,6 +127,14 @@ func (w *workspace) backendArgs(kind Kind) []string {
 	return []string{"--kubeconfig", w.backend, "--lease-namespace", kcpinit.Namespace, "--provider", "kcp", "--tenancy", string(tenancy)}
 }
 
+// Cluster is the logical cluster of the provider's workspace, as its consumers have to name it; empty if the provider is not a kcp.
+func (p *Pair) Cluster() string {
+	if p.workspace == nil {
+		return ""
+	}
+	return string(p.workspace.Cluster)
+}
+
 // namespacePrefix is that of consumers' places.
 const namespacePrefix = "kube-bind-"
 

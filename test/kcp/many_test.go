@@ -9,10 +9,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kube-bind.io/kube-bind/test/wild"
 )
 
 // auditWrites has kcp write down who changes what. Leases and Events are no part of what a backend keeps.
@@ -86,35 +89,26 @@ func (b *backend) settle(t *testing.T, log string, workspaces int) {
 	})
 }
 
-// workspacesEnv says with how many workspaces a backend is started anew. A kcp needs some seconds of a core for each.
-const workspacesEnv = "KUBE_BIND_TEST_WORKSPACES"
+// What a backend is started anew with. A consumer's workspace costs a kcp some seconds of a core, a provider's one.
+const (
+	manyProviders = 80
+	manyConsumers = 20
+)
 
-func workspaces(t *testing.T) int {
+// crowd makes providers' workspaces, each with a template, and consumers of the first of them.
+func (b *backend) crowd(t *testing.T, providers, consumers int) {
 	t.Helper()
-	text := os.Getenv(workspacesEnv)
-	if text == "" {
-		return 20
+	host := b.provider(t, "many-0")
+	template := wild.Template(cowboys(t))
+	for i := 1; i < providers; i++ {
+		p, err := b.NewProvider(t.Context(), fmt.Sprintf("many-%d", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.eventually(t, "the API in the workspace", func(ctx context.Context) error {
+			return client.IgnoreAlreadyExists(p.Create(ctx, template.DeepCopy()))
+		})
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 2 {
-		t.Fatalf("%s=%s: it has to be a number, and at least 2", workspacesEnv, text)
-	}
-	return n
-}
-
-// A backend that is started anew where many workspaces are engaged looks at all of them and changes nothing.
-func TestRestartedBackendWritesNothing(t *testing.T) {
-	t.Parallel()
-	all := workspaces(t)
-	consumers := all - 1 // beside the provider's
-	dir := t.TempDir()
-	policy, log := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "audit.log")
-	if err := os.WriteFile(policy, []byte(auditWrites), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b := alone(t, "many", nil, []string{"--audit-policy-file=" + policy, "--audit-log-path=" + log})
-	host := b.provider(t, "many")
-	started := time.Now()
 	t.Run("consumers", func(t *testing.T) {
 		for i := range consumers {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -123,7 +117,21 @@ func TestRestartedBackendWritesNothing(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d consumers have bound in %v", consumers, time.Since(started).Round(time.Second))
+}
+
+// A backend that is started anew where a hundred workspaces are engaged looks at all of them and changes nothing.
+func TestRestartedBackendWritesNothing(t *testing.T) {
+	t.Parallel()
+	const all = manyProviders + manyConsumers
+	dir := t.TempDir()
+	policy, log := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "audit.log")
+	if err := os.WriteFile(policy, []byte(auditWrites), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := alone(t, "many", nil, []string{"--audit-policy-file=" + policy, "--audit-log-path=" + log})
+	started := time.Now()
+	b.crowd(t, manyProviders, manyConsumers)
+	t.Logf("%d providers and %d consumers were there after %v", manyProviders, manyConsumers, time.Since(started).Round(time.Second))
 	b.settle(t, log, all)
 	before := writes(t, log)
 	for what, made := range map[string]string{"workspaces": "tenancy.kcp.io/v1alpha1/workspaces", "bindings": "/clusterbindings", "exports": "/apiserviceexports"} {
@@ -133,7 +141,7 @@ func TestRestartedBackendWritesNothing(t *testing.T) {
 				n++
 			}
 		}
-		if n < consumers {
+		if n < manyConsumers {
 			t.Fatalf("the backend is said to have made %d %s: not all that it writes is seen, but %v", n, what, before[:min(len(before), 40)])
 		}
 	}
@@ -153,7 +161,7 @@ func TestRestartedBackendWritesNothing(t *testing.T) {
 	t.Logf("%d workspaces are engaged %v after the start", all, time.Since(started).Round(time.Second/10))
 	b.settle(t, log, all)
 	looked, err := b.metric(t.Context(), "controller_runtime_reconcile_total", "")
-	if err != nil || int(looked) < 2*consumers {
+	if err != nil || int(looked) < all {
 		t.Errorf("it has looked %v times at something (%v)", looked, err)
 	}
 	if after := writes(t, log); len(after) != len(before) {

@@ -28,7 +28,7 @@ func TestBindFromAWorkspace(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.run(t, cli.ExitOK, "login", w.Door())
-	says(t, w.run(t, cli.ExitFailed, "templates").stderr, "--cluster")
+	says(t, w.run(t, cli.ExitRefused, "templates").stderr, "--cluster")
 
 	w.run(t, cli.ExitOK, "login", w.Door(), "--cluster", w.Cluster())
 	expect.Eventually(t, "the templates of the workspace", func(context.Context) error {

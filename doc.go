@@ -35,6 +35,7 @@
 //	backend/binding          the steps of a bind that are the same however it was asked for
 //	backend/catalog          what can be bound, and why not; pure
 //	backend/grants           the rights of a consumer, from its place and its exports; pure
+//	backend/sharing          which replica works on which logical clusters, if they share them
 //	backend/loop             fetch, decide, apply, and status also on error: what all controllers have in common
 //
 //	konnector                the consumer's side: New and Run put together what is below

@@ -30,6 +30,7 @@ import (
 	"kube-bind.io/kube-bind/backend/controllers/template"
 	backendhttp "kube-bind.io/kube-bind/backend/http"
 	"kube-bind.io/kube-bind/backend/loop"
+	"kube-bind.io/kube-bind/backend/sharing"
 	"kube-bind.io/kube-bind/deploy/crds"
 	"kube-bind.io/kube-bind/providers"
 	"kube-bind.io/kube-bind/providers/credential"
@@ -59,16 +60,20 @@ func New(opts Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the provider: %w", err)
 	}
-	mgr, err := mcmanager.WithMultiCluster(local, provider)
+	share, err := newShare(local, provider, opts)
+	if err != nil {
+		return nil, fmt.Errorf("sharing workspaces with other replicas: %w", err)
+	}
+	mgr, err := mcmanager.WithMultiCluster(local, provider, share.options()...)
 	if err != nil {
 		return nil, fmt.Errorf("making the multi-cluster manager: %w", err)
 	}
-	fleet := loop.Fleet{Manager: mgr, Provider: provider, Metrics: loop.NewMetrics()}
-	b := &Backend{opts: opts, manager: mgr, metrics: fleet.Metrics.Collectors()}
+	fleet := loop.Fleet{Manager: mgr, Provider: provider, Metrics: loop.NewMetrics(), Fence: share.fence()}
+	b := &Backend{opts: opts, manager: mgr, metrics: append(fleet.Metrics.Collectors(), share.collectors()...)}
 	if p, ok := provider.(*kcp.Provider); ok {
 		b.metrics = append(b.metrics, p.Collectors()...)
 	}
-	if err := errors.Join(mgr.Add(fleet.Metrics), register(fleet, opts), registerOffers(mgr, provider, opts)); err != nil {
+	if err := errors.Join(mgr.Add(fleet.Metrics), register(fleet, opts), registerOffers(fleet, opts)); err != nil {
 		return nil, err
 	}
 	if !opts.FrontendDisabled {
@@ -115,7 +120,7 @@ func (b *Backend) Run(ctx context.Context) error {
 // Collectors are the metrics that a backend can have, beside those of controller-runtime, Go and the process. It is for who
 // describes them: these count nothing.
 func Collectors() []prometheus.Collector {
-	return slices.Concat(loop.NewMetrics().Collectors(), backendhttp.Collectors(), kcp.Collectors())
+	return slices.Concat(loop.NewMetrics().Collectors(), backendhttp.Collectors(), kcp.Collectors(), sharing.NewMetrics().Collectors())
 }
 
 func (b *Backend) installCRDs(ctx context.Context) error {
@@ -154,7 +159,7 @@ func newManager(opts Options) (ctrl.Manager, error) {
 		Cache:                   cacheOptions(),
 		Metrics:                 server.Options{BindAddress: opts.MetricsAddress},
 		HealthProbeBindAddress:  opts.HealthAddress,
-		LeaderElection:          opts.LeaderElect,
+		LeaderElection:          opts.LeaderElect && !opts.KCP.Share,
 		LeaderElectionID:        opts.LeaseName,
 		LeaderElectionNamespace: opts.LeaseNamespace,
 		// Run returns when the manager has stopped, and nothing works on after that.

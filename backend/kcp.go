@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/pflag"
 	ctrl "sigs.k8s.io/controller-runtime"
-	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/backend/loop"
 	"kube-bind.io/kube-bind/providers"
 	"kube-bind.io/kube-bind/providers/kcp"
 	"kube-bind.io/kube-bind/providers/kube"
@@ -27,6 +27,9 @@ type KCP struct {
 	// IgnoreBindings are how the names of APIBindings begin of which no templates are made. Default: kube-bind.io, tenancy.kcp.io
 	// and topology.kcp.io.
 	IgnoreBindings []string
+	// Share lets all replicas work, each on some of the provider workspaces with those of their consumers, and none lead.
+	// Default: false.
+	Share bool
 }
 
 func newKCP() KCP {
@@ -38,6 +41,7 @@ func (k *KCP) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&k.EndpointSlice, "apiexport-endpoint-slice-name", k.EndpointSlice, "With --provider=kcp, the APIExportEndpointSlice of kube-bind's APIExport.")
 	fs.BoolVar(&k.OfferBindings, "offer-apibindings", k.OfferBindings, "With --provider=kcp, make templates of what provider workspaces have bound of others.")
 	fs.StringSliceVar(&k.IgnoreBindings, "apibinding-ignore-prefixes", k.IgnoreBindings, "With --offer-apibindings, how the names of APIBindings begin that are not offered.")
+	fs.BoolVar(&k.Share, "share-workspaces", k.Share, "With --provider=kcp, let all replicas work: each on some provider workspaces and those of their consumers. Instead of --leader-elect.")
 }
 
 func tenancies() []kcp.Tenancy { return []kcp.Tenancy{kcp.Workspaces, kcp.Namespaces} }
@@ -60,6 +64,9 @@ func (o *Options) validKCP() error {
 		if o.SchemaSource == SchemaSourceKCP {
 			return fmt.Errorf("--schema-source=%s: needs --provider=%s", o.SchemaSource, ProviderKCP)
 		}
+		if o.KCP.Share {
+			return fmt.Errorf("--share-workspaces: needs --provider=%s: a plain cluster is one, and one replica works on it", ProviderKCP)
+		}
 		return nil
 	}
 	return errors.Join(oneOf("tenancy", o.KCP.Tenancy, tenancies()), notEmpty("apiexport-endpoint-slice-name", o.KCP.EndpointSlice))
@@ -78,10 +85,10 @@ func newKCPProvider(local ctrl.Manager, places kube.Options, opts Options) (prov
 }
 
 // registerOffers adds the controller that makes templates of what is bound, if that is wanted.
-func registerOffers(mgr mcmanager.Manager, provider providers.Provider, opts Options) error {
-	p, ok := provider.(*kcp.Provider)
+func registerOffers(fleet loop.Fleet, opts Options) error {
+	p, ok := fleet.Provider.(*kcp.Provider)
 	if !ok || !opts.KCP.OfferBindings {
 		return nil
 	}
-	return p.RegisterOffers(mgr, opts.KCP.IgnoreBindings)
+	return p.RegisterOffers(fleet.Manager, opts.KCP.IgnoreBindings, fleet.Fence)
 }

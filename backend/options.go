@@ -101,7 +101,7 @@ type Options struct {
 	OTLPEndpoint string
 	// LeaderElect lets one replica work at a time. Default: true.
 	LeaderElect bool
-	// LeaseName is the name of the Lease of that replica. Default: "kube-bind-backend".
+	// LeaseName is the name of the Lease of that replica, or what those of replicas that share begin with. Default: "kube-bind-backend".
 	LeaseName string
 	// LeaseNamespace is the namespace of the Lease. Default: that of the pod, or else "default".
 	LeaseNamespace string
@@ -168,7 +168,7 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.HealthAddress, "health-address", o.HealthAddress, "Address for /healthz and /readyz; 0 is off.")
 	fs.StringVar(&o.OTLPEndpoint, "otlp-endpoint", o.OTLPEndpoint, "URL of an OpenTelemetry receiver (OTLP over HTTP) for traces of HTTP requests and the API calls made for them, such as http://127.0.0.1:4318. Default: the environment's OTEL_EXPORTER_OTLP_ENDPOINT, or else no traces.")
 	fs.BoolVar(&o.LeaderElect, "leader-elect", o.LeaderElect, "Let one replica work at a time.")
-	fs.StringVar(&o.LeaseName, "lease-name", o.LeaseName, "Name of the Lease of the working replica.")
+	fs.StringVar(&o.LeaseName, "lease-name", o.LeaseName, "Name of the Lease of the working replica; with --share-workspaces what the names of Leases begin with.")
 	fs.StringVar(&o.LeaseNamespace, "lease-namespace", o.LeaseNamespace, "Namespace of that Lease. Default: that of the pod, or else default.")
 }
 

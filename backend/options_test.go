@@ -143,3 +143,20 @@ func TestUnreadableKubeconfig(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Who shares workspaces does not elect, and labels Leases with their name.
+func TestShareWorkspaces(t *testing.T) {
+	o, err := parse(t, "--provider=kcp", "--share-workspaces", "--lease-name=a.b")
+	if err != nil || !o.KCP.Share {
+		t.Errorf("got %v, %v", o.KCP.Share, err)
+	}
+	for says, args := range map[string][]string{
+		"needs --provider=kcp":                      {"--share-workspaces"},
+		"--lease-name=\"" + strings.Repeat("x", 64): {"--provider=kcp", "--share-workspaces", "--lease-name=" + strings.Repeat("x", 64)},
+		"--lease-name=\"A_B\"":                      {"--provider=kcp", "--share-workspaces", "--leader-elect=false", "--lease-name=A_B"},
+	} {
+		if _, err := parse(t, args...); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: got %v, want %q", args, err, says)
+		}
+	}
+}

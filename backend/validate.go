@@ -149,10 +149,13 @@ func (o *Options) validOTLP() error {
 }
 
 func (o *Options) validLease() error {
-	if !o.LeaderElect {
+	if !o.LeaderElect && !o.KCP.Share {
 		return nil
 	}
 	var errs []error
+	if problems := validation.IsValidLabelValue(o.LeaseName); o.KCP.Share && len(problems) > 0 {
+		errs = append(errs, fmt.Errorf("--lease-name=%q: with --share-workspaces it is a label, too: %s", o.LeaseName, strings.Join(problems, "; ")))
+	}
 	if problems := validation.IsDNS1123Subdomain(o.LeaseName); len(problems) > 0 {
 		errs = append(errs, fmt.Errorf("--lease-name=%q: %s", o.LeaseName, strings.Join(problems, "; ")))
 	}

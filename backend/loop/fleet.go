@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
+	mcreconcile "sigs.k8s.io/multicluster-runtime/pkg/reconcile"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/providers"
@@ -24,6 +25,16 @@ type Fleet struct {
 	Provider providers.Provider
 	// Metrics count what the controllers work on. Nil: nothing is counted.
 	Metrics *Metrics
+	// Fence keeps reconcilers from logical clusters that another replica works on. Nil: there are none.
+	Fence func(mcreconcile.Reconciler) mcreconcile.Reconciler
+}
+
+// fenced returns a reconciler that works only where it should.
+func (f Fleet) fenced(r mcreconcile.Reconciler) mcreconcile.Reconciler {
+	if f.Fence == nil {
+		return r
+	}
+	return f.Fence(r)
 }
 
 // Scope returns the scope of a logical cluster, or an error that is multicluster.ErrClusterNotFound.

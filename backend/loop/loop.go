@@ -116,7 +116,7 @@ func Register[E any, T interface {
 		}
 		b = b.Watches(w.Object, w.handler(fleet), mcbuilder.WithPredicates(filters...))
 	}
-	if err := b.Complete(r); err != nil {
+	if err := b.Complete(fleet.fenced(r)); err != nil {
 		return fmt.Errorf("adding the controller %s: %w", c.Name, err)
 	}
 	return nil

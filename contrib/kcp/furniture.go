@@ -70,8 +70,8 @@ func rights(backend rbacv1.Subject, groups []string) []client.Object {
 		}},
 		clusterRoleBinding(Account, account),
 		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: Account}, Rules: []rbacv1.PolicyRule{
-			// One replica works at a time.
-			{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "create", "update"}},
+			// One replica works at a time, or on a workspace at a time.
+			{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "list", "create", "update", "delete"}},
 			{APIGroups: []string{"", "events.k8s.io"}, Resources: []string{"events"}, Verbs: []string{"create", "patch"}},
 			// Keys of sessions, and ended ones, which replicas share.
 			{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"create"}},

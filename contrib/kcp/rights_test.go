@@ -58,7 +58,7 @@ func TestRightsOfTheBackend(t *testing.T) {
 		{"", "", "namespaces", "", nil},
 		{"", "", "secrets", "", nil},
 		{"", "", "users", "", nil},
-		{kcpinit.Namespace, "coordination.k8s.io", "leases", "kube-bind-backend", []string{"create", "get", "update"}},
+		{kcpinit.Namespace, "coordination.k8s.io", "leases", "kube-bind-backend", []string{"create", "delete", "get", "list", "update"}},
 		{kcpinit.Namespace, "", "events", "", []string{"create", "patch"}},
 		{kcpinit.Namespace, "events.k8s.io", "events", "", []string{"create", "patch"}},
 		{kcpinit.Namespace, "", "secrets", "", []string{"create"}},

@@ -15,7 +15,8 @@ const (
 	lastRetry  = time.Minute
 )
 
-// Start implements multicluster.ProviderRunnable: it starts the controllers for each member, on the replica that leads.
+// Start implements multicluster.ProviderRunnable: it hands each member to the controllers: on the replica that leads, or, if they share the
+// workspaces, on each.
 func (p *Provider) Start(ctx context.Context, aware multicluster.Aware) error {
 	p.members.follow(func(m *member) { go p.engage(ctx, m, aware) })
 	<-ctx.Done()
@@ -32,14 +33,14 @@ func (p *Provider) engage(ctx context.Context, m *member, aware multicluster.Awa
 		try, end := context.WithCancel(ctx)
 		err := aware.Engage(try, m.name, m.site)
 		if err == nil {
-			p.opts.Logger.Info("serving a workspace", "cluster", m.name, "host", m.host())
+			p.opts.Logger.Info("engaged a workspace", "cluster", m.name, "host", m.host())
 			<-ctx.Done()
 			end()
 			return
 		}
 		end() // what was started of it
 		p.metrics.failures.WithLabelValues(stepEngage).Inc()
-		p.opts.Logger.Error(err, "serving a workspace; trying again", "cluster", m.name, "in", delay.String())
+		p.opts.Logger.Error(err, "engaging a workspace; trying again", "cluster", m.name, "in", delay.String())
 		select {
 		case <-ctx.Done():
 		case <-time.After(delay):

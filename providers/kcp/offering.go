@@ -29,8 +29,13 @@ import (
 const offering = "apibinding-template"
 
 // RegisterOffers adds a controller to the manager that keeps templates for what provider workspaces have bound of others: see
-// planOffers. APIBindings whose names begin with one of the prefixes are ignored.
-func (p *Provider) RegisterOffers(mgr mcmanager.Manager, ignore []string) error {
+// planOffers. APIBindings whose names begin with one of the prefixes are ignored. A fence, which may be nil, keeps the controller
+// from workspaces that another replica works on.
+func (p *Provider) RegisterOffers(mgr mcmanager.Manager, ignore []string, fence func(mcreconcile.Reconciler) mcreconcile.Reconciler) error {
+	var reconciler mcreconcile.Reconciler = &offers{provider: p, ignore: ignore}
+	if fence != nil {
+		reconciler = fence(reconciler)
+	}
 	err := mcbuilder.ControllerManagedBy(mgr).
 		Named(offering).
 		For(&apisv1alpha2.APIBinding{}).
@@ -41,7 +46,7 @@ func (p *Provider) RegisterOffers(mgr mcmanager.Manager, ignore []string) error 
 			UsePriorityQueue:   ptr.To(false),
 			RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[mcreconcile.Request](firstRetry, lastRetry),
 		}).
-		Complete(&offers{provider: p, ignore: ignore})
+		Complete(reconciler)
 	if err != nil {
 		return fmt.Errorf("adding the controller %s: %w", offering, err)
 	}

@@ -48,7 +48,7 @@ func runOffers(t *testing.T, ignore ...string) *kcp.Provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(local.Add(p.Watcher()), p.RegisterOffers(mgr, ignore)); err != nil {
+	if err := errors.Join(local.Add(p.Watcher()), p.RegisterOffers(mgr, ignore, nil)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -87,6 +87,7 @@ func TestBadValues(t *testing.T) {
 		"a number as text":                    {Backend, "replicaCount: two", "/replicaCount"},
 		"kcp without a kubeconfig":            {Backend, "backend: {provider: kcp}", "kubeconfigSecretName"},
 		"replicas without election":           {Backend, "backend: {leaderElect: false}", "replicaCount must be 1"},
+		"shares of a plain cluster":           {Backend, "backend: {shareWorkspaces: true}", "provider must be kcp"},
 		"an OpenID provider without a client": {Backend, "backend: {oidc: {issuerUrl: 'https://login', callbackUrl: 'https://bind/api/callback'}}", "clientId must be set"},
 		"the embedded one with a client":      {Backend, "backend: {oidc: {type: embedded, clientId: x}}", "must be empty"},
 		"an Ingress to nobody":                {Backend, "ingress: {enabled: true, hosts: [bind]}", "Ingress and Gateway need"},

@@ -77,7 +77,7 @@ var orders = map[string][]string{
 		"providertest", "kcp", "kube", "credential", ".",
 	},
 	"backend": {
-		".", "http", "web", "auth", "auth/issuer", "reply", "controllers/*", "binding", "catalog", "grants", "loop",
+		".", "http", "web", "auth", "auth/issuer", "reply", "controllers/*", "binding", "catalog", "grants", "loop", "sharing",
 	},
 	"konnector": {
 		".", "enclosure", "bundle", "binding", "connection", "schema", "record", "namespaces", "claims", "sync", "routing", "sync/guard", "sync/plan",

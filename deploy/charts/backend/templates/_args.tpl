@@ -55,6 +55,7 @@
   (list "tenancy" $b.tenancy)
   (list "apiexport-endpoint-slice-name" $b.apiexportEndpointSliceName)
   (list "offer-apibindings" $b.offerAPIBindings)
+  (list "share-workspaces" $b.shareWorkspaces)
 ) }}
 {{- include "backend.each" (list "apibinding-ignore-prefixes" $b.apibindingIgnorePrefixes) }}
 {{- end }}

@@ -114,7 +114,11 @@ external
 {{- if and (eq $b.provider "kcp") (not $b.kubeconfigSecretName) -}}
 {{- fail "backend.provider is kcp: backend.kubeconfigSecretName must name the Secret with the kubeconfig of kcp" -}}
 {{- end -}}
-{{- if and (not $b.leaderElect) (or (gt (int .Values.replicaCount) 1) .Values.autoscaling.enabled) -}}
+{{- $shared := and (eq $b.provider "kcp") $b.shareWorkspaces -}}
+{{- if and $b.shareWorkspaces (ne $b.provider "kcp") -}}
+{{- fail "backend.shareWorkspaces: backend.provider must be kcp" -}}
+{{- end -}}
+{{- if and (not $b.leaderElect) (not $shared) (or (gt (int .Values.replicaCount) 1) .Values.autoscaling.enabled) -}}
 {{- fail "backend.leaderElect is off: replicaCount must be 1, and autoscaling off" -}}
 {{- end -}}
 {{- if and (eq $door "external") (not (and $b.oidc.issuerUrl $b.oidc.callbackUrl $b.oidc.clientId)) -}}

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	objectsHead = `# HELP kube_bind_backend_objects Objects of kube-bind, by kind, by what their condition Ready says (True, False or Unknown) and why. A ClusterBinding is a consumer, or rather its place. Counted by the replica that works.
+	objectsHead = `# HELP kube_bind_backend_objects Objects of kube-bind, by kind, by what their condition Ready says (True, False or Unknown) and why. A ClusterBinding is a consumer, or rather its place. Counted by the replica that works on them.
 # TYPE kube_bind_backend_objects gauge
 `
 	ageHead = `# HELP kube_bind_backend_heartbeat_age_seconds Time since the last heartbeat of consumers that had one, by quantile: 0.5, 0.9 and 1, which is the longest.

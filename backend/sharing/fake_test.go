@@ -232,26 +232,26 @@ func (r *replica) alive() bool {
 type controller struct{ *replica }
 
 // Engage implements multicluster.Aware.
-func (r controller) Engage(ctx context.Context, name multicluster.ClusterName, _ cluster.Cluster) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.engaged[name] = append(r.engaged[name], ctx)
-	if r.refuse > 0 {
-		r.refuse--
+func (c controller) Engage(ctx context.Context, name multicluster.ClusterName, _ cluster.Cluster) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.engaged[name] = append(c.engaged[name], ctx)
+	if c.refuse > 0 {
+		c.refuse--
 		return errors.New("not today")
 	}
-	r.world.work.Go(func() {
-		c := r.Fence(r)
+	c.world.work.Go(func() {
+		fence := c.Fence(c)
 		const late = time.Minute // what is in a queue does not know that the logical cluster is another one's by now
-		for over := time.Now(); r.alive() && r.world.ctx.Err() == nil; {
+		for over := time.Now(); c.alive() && c.world.ctx.Err() == nil; {
 			if ctx.Err() != nil && time.Since(over) > late {
 				return
 			}
 			if ctx.Err() == nil {
 				over = time.Now()
 			}
-			if _, err := c.Reconcile(r.world.ctx, mcreconcile.Request{ClusterName: name}); err != nil {
-				r.world.t.Error(err)
+			if _, err := fence.Reconcile(c.world.ctx, mcreconcile.Request{ClusterName: name}); err != nil {
+				c.world.t.Error(err)
 			}
 			<-time.After(time.Duration(20+rand.IntN(100)) * time.Millisecond)
 		}

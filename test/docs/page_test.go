@@ -127,7 +127,7 @@ func pages(t *testing.T) map[string]string {
 
 // All blocks of all pages are marked, and those that are marked to be run are on pages that are run.
 func TestMarks(t *testing.T) {
-	run := []string{quickStart, hardWay, devPage}
+	run := []string{quickStart, hardWay, devPage, consumerGuide, providerGuide}
 	all := pages(t)
 	for _, page := range run {
 		if !strings.Contains(all[page], fence+"sh\n") {

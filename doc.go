@@ -76,6 +76,7 @@
 //	test/charts              installs the Helm charts of deploy/charts, and runs what they install
 //	test/attack              tries every verb on every resource with somebody's credential
 //	test/leak                looks for secrets in logs
+//	test/proxy               a network that fails when it is told to
 //	test/idp                 an OpenID provider that is not ours, with users of several groups
 //	test/...                 end-to-end tests, benchmark, and the test of the rule about imports
 //

@@ -29,17 +29,22 @@ func StartBound(ctx context.Context, o Options) (_ *Pair, _ *Place, err error) {
 			err = errors.Join(err, p.Stop())
 		}
 	}()
+	place, err := p.BindExample(ctx)
+	return p, place, err
+}
+
+// BindExample offers the example API and makes the binding "cowboys" of it.
+func (p *Pair) BindExample(ctx context.Context) (*Place, error) {
 	for _, name := range []string{"crd-cowboys.yaml", "template-cowboys.yaml"} {
 		file, err := Example(ctx, name)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if err := p.ApplyTemplate(ctx, file); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	place, err := p.Bind(ctx, "cowboys", "cowboys")
-	return p, place, err
+	return p.Bind(ctx, "cowboys", "cowboys")
 }
 
 // startTimeout is how long two control planes, backend, konnector and the first binding may take.

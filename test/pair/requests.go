@@ -21,11 +21,25 @@ func CountRequests(ctx context.Context, side *Side, resource string) (Requests, 
 	if side.cluster != nil {
 		return countAudited(ctx, side, resource)
 	}
-	out := Requests{}
+	counted, err := CountAllRequests(ctx, side)
+	if counted[resource] == nil {
+		return Requests{}, err
+	}
+	return counted[resource], err
+}
+
+// CountAllRequests is CountRequests for all resources, by resource, of a plain control plane.
+func CountAllRequests(ctx context.Context, side *Side) (map[string]Requests, error) {
+	out := map[string]Requests{}
 	err := eachCounter(ctx, side, "apiserver_request_total", func(labels map[string]string, value int) {
-		if labels["resource"] == resource && labels["verb"] != "WATCH" {
-			out[labels["verb"]] += value
+		if labels["verb"] == "WATCH" {
+			return
 		}
+		of := labels["resource"]
+		if out[of] == nil {
+			out[of] = Requests{}
+		}
+		out[of][labels["verb"]] += value
 	})
 	return out, err
 }

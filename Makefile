@@ -79,6 +79,11 @@ test-kcp: tools-test build $(GOTESTSUM) ## Run the end-to-end suite against a kc
 		KUBE_BIND_TEST_PROVIDER=kcp-$$tenancy $(GOTESTSUM) --format=standard-quiet -- -count=1 -parallel=4 -timeout=40m ./test/e2e || failed+=" $$tenancy"; \
 	done; if [ -n "$$failed" ]; then echo "failed with tenancy:$$failed" >&2; exit 1; fi
 
+.PHONY: soak
+soak: tools ## Let users and faults go on at random for SOAK (30m), then look whether all is well. SEED repeats a walk; make test has 3 minutes of one.
+	@KUBE_BIND_WALK_FOR=$(or $(SOAK),30m) KUBE_BIND_WALK_SEED=$(or $(SEED),random) \
+		go test -count=1 -v -timeout=0 -run '^TestRandomWalk$$' ./test/faults
+
 .PHONY: fuzz
 fuzz: ## Try what parses foreign input with random input, FUZZTIME (30s) for each.
 	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \

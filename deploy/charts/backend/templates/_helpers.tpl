@@ -20,6 +20,11 @@
 {{ .Release.Namespace }}:{{ include "backend.fullname" . }}
 {{- end }}
 
+{{/* The same, for what has no colon in its name. A namespace has no dot in its name. */}}
+{{- define "backend.policyName" -}}
+{{ include "backend.fullname" . }}.{{ .Release.Namespace }}
+{{- end }}
+
 {{- define "backend.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "backend.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}

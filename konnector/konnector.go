@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -54,7 +55,7 @@ type Konnector struct {
 func New(o Options) (*Konnector, error) {
 	k := &Konnector{options: o, scheme: runtime.NewScheme(), ready: make(chan struct{})}
 	for _, add := range []func(*runtime.Scheme) error{
-		corev1.AddToScheme, apiextensionsv1.AddToScheme, kubebindv1alpha2.AddToScheme,
+		corev1.AddToScheme, apiextensionsv1.AddToScheme, authorizationv1.AddToScheme, kubebindv1alpha2.AddToScheme,
 	} {
 		if err := add(k.scheme); err != nil {
 			return nil, fmt.Errorf("assembling the scheme: %w", err)

@@ -28,8 +28,8 @@ const (
 	// roleName is the ClusterRole that collects all rights, and the binding to it.
 	roleName = "kube-bind-konnector"
 	baseName = roleName + ":base"
-	// aggregateLabel marks ClusterRoles that are part of it.
-	aggregateLabel = "rbac.kube-bind.io/aggregate-to-konnector"
+	// AggregateLabel marks ClusterRoles that are part of it.
+	AggregateLabel = "rbac.kube-bind.io/aggregate-to-konnector"
 	// port serves health and metrics.
 	port = 8090
 )
@@ -113,7 +113,7 @@ func baseRole() *rbacv1.ClusterRole {
 func collectingRole() *rbacv1.ClusterRole {
 	return &rbacv1.ClusterRole{
 		TypeMeta: rbac("ClusterRole"), ObjectMeta: metav1.ObjectMeta{Name: roleName},
-		AggregationRule: &rbacv1.AggregationRule{ClusterRoleSelectors: []metav1.LabelSelector{{MatchLabels: map[string]string{aggregateLabel: "true"}}}},
+		AggregationRule: &rbacv1.AggregationRule{ClusterRoleSelectors: []metav1.LabelSelector{{MatchLabels: map[string]string{AggregateLabel: "true"}}}},
 	}
 }
 
@@ -208,7 +208,7 @@ func RoleFor(binding string, request *kubebindv1alpha2.APIServiceExportRequestSp
 	out := &rbacv1.ClusterRole{
 		TypeMeta: rbac("ClusterRole"),
 		ObjectMeta: metav1.ObjectMeta{
-			Name: roleName + "-" + binding, Labels: map[string]string{aggregateLabel: "true"},
+			Name: roleName + "-" + binding, Labels: map[string]string{AggregateLabel: "true"},
 		},
 	}
 	for _, r := range request.Resources {

@@ -150,9 +150,12 @@ func permissionClaim(f Facts) kubebindv1alpha2.Condition {
 	}
 	_, refused := consented(f)
 	shared := sharedObjects(f.Progress.Claims)
+	missing := lacking(f, func(l Lack) bool { return l.Claimed })
 	switch {
 	case len(f.Export.Spec.PermissionClaims) == 0:
 		return kubebindv1alpha2.TrueCondition(condition)
+	case missing != "":
+		return permissionMissing(condition, missing+" "+shared)
 	case len(refused) > 0:
 		return no(kubebindv1alpha2.ReasonClaimRefused, kubebindv1alpha2.SeverityInfo,
 			"This cluster refuses the claims on "+strings.Join(refused, ", ")+". "+shared)

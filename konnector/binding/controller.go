@@ -70,6 +70,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	permit(session, facts)
 	if binding.DeletionTimestamp != nil {
 		return c.unbind(ctx, facts, session)
 	}

@@ -5,6 +5,7 @@ package binding
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -35,6 +36,8 @@ type Facts struct {
 	Resources []ResourceFacts
 	// Progress is that of the syncers.
 	Progress connection.Progress
+	// Lacks are the rights that the konnector lacks here, as far as anything was refused for want of one.
+	Lacks []Lack
 }
 
 // ResourceFacts are what is known of one resource.
@@ -88,8 +91,13 @@ func Decide(f Facts) Decision {
 	} {
 		kubebindv1alpha2.SetCondition(&d.Status.Conditions, c)
 	}
-	// One object that cannot be synced does not make the binding unready, and neither does a claim that is refused.
-	kubebindv1alpha2.SetSummary(&d.Status.Conditions, kubebindv1alpha2.ConditionObjectsInSync, kubebindv1alpha2.ConditionPermissionClaim)
+	// One object that cannot be synced does not make the binding unready, and neither does a claim that is refused. That no object can
+	// be synced, for want of a right, does.
+	beside := []string{kubebindv1alpha2.ConditionPermissionClaim}
+	if objects := kubebindv1alpha2.FindCondition(d.Status.Conditions, kubebindv1alpha2.ConditionObjectsInSync); objects.Reason != kubebindv1alpha2.ReasonPermissionMissing {
+		beside = append(beside, kubebindv1alpha2.ConditionObjectsInSync)
+	}
+	kubebindv1alpha2.SetSummary(&d.Status.Conditions, beside...)
 	return d
 }
 
@@ -144,6 +152,9 @@ const refusedAgain = 10 * time.Second
 // again is when the next of the versions whose schemas were changed lately counts as older, or when to try again what was
 // refused.
 func again(f Facts) time.Duration {
+	if len(f.Lacks) > 0 {
+		return refusedAgain
+	}
 	var out time.Duration
 	for _, r := range f.Resources {
 		if r.Err != nil {
@@ -321,9 +332,16 @@ func schemaInSync(f Facts) kubebindv1alpha2.Condition {
 }
 
 func informersSynced(f Facts, wanted int) kubebindv1alpha2.Condition {
+	missing := lacking(f, func(l Lack) bool { return !l.Claimed && l.reads() })
+	theirs := deniedThere(f)
 	switch {
 	case f.Secret != nil:
 		return waiting(kubebindv1alpha2.ConditionInformersSynced)
+	case missing != "":
+		return permissionMissing(kubebindv1alpha2.ConditionInformersSynced, missing)
+	case f.Progress.Synced < f.Progress.Running && theirs != "":
+		return permissionMissing(kubebindv1alpha2.ConditionInformersSynced, fmt.Sprintf("The provider does not let this cluster read %s: it gives the rights "+
+			"for an export itself, and the conditions of its APIServiceExport %s say what is wrong. %s", theirs, f.Binding.Export(), f.Progress.WatchError))
 	case !f.Health.Synced, wanted == 0, f.Progress.Running < wanted, f.Progress.Synced < f.Progress.Running:
 		message := fmt.Sprintf("%d of %d resources are being watched on both sides.", f.Progress.Synced, wanted)
 		if f.Progress.WatchError != "" {
@@ -335,11 +353,19 @@ func informersSynced(f Facts, wanted int) kubebindv1alpha2.Condition {
 	return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionInformersSynced)
 }
 
+// permissionMissing is a condition that waits for somebody to give a right; it is tried again all the time.
+func permissionMissing(conditionType, message string) kubebindv1alpha2.Condition {
+	return kubebindv1alpha2.FalseCondition(conditionType, kubebindv1alpha2.ReasonPermissionMissing, kubebindv1alpha2.SeverityWarning, strings.TrimSpace(message))
+}
+
 func objectsInSync(f Facts) kubebindv1alpha2.Condition {
 	message := kubebindv1alpha2.ObjectProblems(f.Progress.Problems).Message()
+	missing := lacking(f, func(l Lack) bool { return !l.Claimed && !l.reads() })
 	switch {
 	case f.Secret != nil:
 		return waiting(kubebindv1alpha2.ConditionObjectsInSync)
+	case missing != "":
+		return permissionMissing(kubebindv1alpha2.ConditionObjectsInSync, missing)
 	case message != "":
 		return kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionObjectsInSync, kubebindv1alpha2.ReasonObjectsFailing,
 			kubebindv1alpha2.SeverityInfo, message)

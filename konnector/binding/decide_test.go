@@ -16,6 +16,7 @@ import (
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/connection"
 	"kube-bind.io/kube-bind/konnector/schema"
+	"kube-bind.io/kube-bind/konnector/sync"
 )
 
 // facts are those of a binding where all is well, changed by modifiers.
@@ -74,6 +75,19 @@ func resource(change func(*ResourceFacts)) func(*Facts) {
 	return func(f *Facts) { change(&f.Resources[0]) }
 }
 
+// lack is for a right on cowboys or, if it is claimed, on Secrets.
+func lack(claimed bool, verbs ...string) func(*Facts) {
+	return func(f *Facts) {
+		resource := runtimeschema.GroupResource{Group: "wildwest.dev", Resource: "cowboys"}
+		if claimed {
+			resource = runtimeschema.GroupResource{Resource: "secrets"}
+		}
+		l := lackOf("cowboys", resource, claimed)
+		l.Verbs = verbs
+		f.Lacks = append(f.Lacks, l)
+	}
+}
+
 func TestDecideConditions(t *testing.T) {
 	for name, tc := range map[string]struct {
 		facts Facts
@@ -119,6 +133,17 @@ func TestDecideConditions(t *testing.T) {
 			kubebindv1alpha2.ConditionSchemaInSync, "False/Info/CustomResourceDefinitionNotEstablished", "False/Info/CustomResourceDefinitionNotEstablished"},
 		"W34 informers not synced": {facts(func(f *Facts) { f.Progress.Synced = 0 }),
 			kubebindv1alpha2.ConditionInformersSynced, "False/Info/InformersPending", "False/Info/InformersPending"},
+		"no right to watch": {facts(lack(false, "list", "watch"), func(f *Facts) { f.Progress.Synced = 0 }),
+			kubebindv1alpha2.ConditionInformersSynced, "False/Warning/PermissionMissing", "False/Warning/PermissionMissing"},
+		"no right to watch any more": {facts(lack(false, "watch")),
+			kubebindv1alpha2.ConditionInformersSynced, "False/Warning/PermissionMissing", "False/Warning/PermissionMissing"},
+		"no right to write": {facts(lack(false, "patch")),
+			kubebindv1alpha2.ConditionObjectsInSync, "False/Warning/PermissionMissing", "False/Warning/PermissionMissing"},
+		"no right on what is claimed": {facts(lack(true, "list")),
+			kubebindv1alpha2.ConditionPermissionClaim, "False/Warning/PermissionMissing", "True//"},
+		"the provider gives no right": {facts(func(f *Facts) {
+			f.Progress.Synced, f.Progress.Denied = 0, map[runtimeschema.GroupResource]sync.Denied{{Group: "wildwest.dev", Resource: "cowboys"}: {There: true}}
+		}), kubebindv1alpha2.ConditionInformersSynced, "False/Warning/PermissionMissing", "False/Warning/PermissionMissing"},
 		"W45 one object fails, the binding is ready": {facts(func(f *Facts) { f.Progress.Problems = map[string]int{"Conflict": 2, "Rejected": 1} }),
 			kubebindv1alpha2.ConditionObjectsInSync, "False/Info/ObjectsFailing", "True//"},
 	} {
@@ -154,6 +179,22 @@ func TestDecideMessages(t *testing.T) {
 	unwatched := Decide(facts(func(f *Facts) { f.Progress.Synced, f.Progress.WatchError = 0, "cowboys is forbidden" }))
 	if got, want := message(unwatched, kubebindv1alpha2.ConditionInformersSynced), "0 of 1 resources are being watched on both sides. cowboys is forbidden"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	missing := Decide(facts(lack(false, "list", "patch cowboys/status of"), lack(true, "create")))
+	for condition, want := range map[string]string{
+		kubebindv1alpha2.ConditionInformersSynced: "This cluster does not let the konnector list, patch cowboys/status of cowboys.wildwest.dev. Add to the ClusterRole " +
+			"kube-bind-konnector-cowboys, with the label rbac.kube-bind.io/aggregate-to-konnector=true, this rule: {apiGroups: [\"wildwest.dev\"], " +
+			"resources: [cowboys, cowboys/status], verbs: [get, list, watch, update, patch, delete]}. It goes on by itself then.",
+		kubebindv1alpha2.ConditionPermissionClaim: "This cluster does not let the konnector create secrets. Add to the ClusterRole " +
+			"kube-bind-konnector-cowboys, with the label rbac.kube-bind.io/aggregate-to-konnector=true, this rule: {apiGroups: [\"\"], " +
+			"resources: [secrets], verbs: [get, list, watch, create, update, patch, delete]}. It goes on by itself then. Nothing is shared.",
+	} {
+		if got := message(missing, condition); got != want {
+			t.Errorf("%s says %q, want %q", condition, got, want)
+		}
+	}
+	if missing.Again != refusedAgain {
+		t.Errorf("it is looked at again after %s", missing.Again)
 	}
 	refused := Decide(facts(noExport, func(f *Facts) {
 		f.Request = &kubebindv1alpha2.APIServiceExportRequest{Status: kubebindv1alpha2.APIServiceExportRequestStatus{Phase: kubebindv1alpha2.PhaseFailed, TerminalMessage: "100% no"}}

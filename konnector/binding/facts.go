@@ -26,10 +26,10 @@ func (c *Controller) gather(ctx context.Context, binding *kubebindv1alpha2.APISe
 	}
 	f.Health = session.Health()
 	f.Progress = session.Progress(binding.Name)
-	if !f.Health.Synced {
-		return f, session, nil
-	}
 	var err error
+	if f.Lacks, err = c.lacks(ctx, binding.Name, f.Progress); err != nil || !f.Health.Synced {
+		return f, session, err
+	}
 	if removed(f) {
 		// What is still to be seen of the export is on its way out.
 		f.Resources, err = c.resources(ctx, f, session)

@@ -56,6 +56,8 @@ type ClaimProgress struct {
 	TakingBack bool
 	// WatchError is what an API server has against its watches.
 	WatchError string
+	// Denied says which API servers have said that we may not.
+	Denied sync.Denied
 	// Counts are those of the binding; what is left over is of nobody's claims.
 	sync.Counts
 	// Problems counts objects that cannot be shared, by reason.
@@ -227,7 +229,7 @@ func (c *claimers) progress(binding string) map[schema.GroupVersionResource]Clai
 		if !ok {
 			continue
 		}
-		p := ClaimProgress{Running: true, Synced: r.syncer.Synced(), TakingBack: len(claim.Accepted) == 0, Problems: r.syncer.Problems()}
+		p := ClaimProgress{Running: true, Synced: r.syncer.Synced(), TakingBack: len(claim.Accepted) == 0, Denied: r.syncer.Denied(), Problems: r.syncer.Problems()}
 		if !p.Synced {
 			p.WatchError = r.syncer.WatchError()
 		}
@@ -305,4 +307,12 @@ func referrerOf(gr schema.GroupResource, r Referrer, references []claims.Referen
 			return out
 		},
 	}, nil
+}
+
+func (c *claimers) permitted(binding string) {
+	for _, r := range c.running {
+		if _, ok := r.byBinding[binding]; ok {
+			r.syncer.Permitted()
+		}
+	}
 }

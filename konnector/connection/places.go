@@ -163,3 +163,12 @@ func (p *places) retryFailed(s *Session) {
 		}
 	}
 }
+
+// permitted says that this cluster lets us do by now what a binding's claims need.
+func (p *places) permitted(binding string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.byUID[p.reported[binding]]; c != nil {
+		c.permitted(binding)
+	}
+}

@@ -159,6 +159,12 @@ func (s *Session) Progress(binding string) Progress {
 	return out
 }
 
+// Permitted says that this cluster lets us do by now all that a binding needs: what it has refused is tried again.
+func (s *Session) Permitted(binding string) {
+	s.syncers.permitted(binding)
+	s.connection.places.permitted(binding)
+}
+
 // retarget follows a consumer namespace whose target has changed.
 func (s *Session) retarget(namespace string) {
 	s.syncers.retarget(namespace)

@@ -5,7 +5,6 @@ package connection
 import (
 	"context"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	gosync "sync"
@@ -73,6 +72,8 @@ type Progress struct {
 	Running, Synced, Orphaning int
 	// WatchError is what an API server has against the watch of one that is not synced.
 	WatchError string
+	// Denied are the resources of which an API server has said that we may not.
+	Denied map[schema.GroupResource]sync.Denied
 	// Problems counts objects that are not in sync, by reason.
 	Problems map[string]int
 	// Claims is that of the claims, by resource.
@@ -295,10 +296,13 @@ func (s *syncers) retryFailed() {
 func (s *syncers) progress(binding string) Progress {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := Progress{Problems: map[string]int{}}
-	for r := range maps.Values(s.running) {
+	out := Progress{Problems: map[string]int{}, Denied: map[schema.GroupResource]sync.Denied{}}
+	for gr, r := range s.running {
 		if r.binding != binding {
 			continue
+		}
+		if denied := r.syncer.Denied(); denied != (sync.Denied{}) {
+			out.Denied[gr] = denied
 		}
 		out.Running++
 		if r.resource.Orphan && isClosed(r.began) {
@@ -314,4 +318,15 @@ func (s *syncers) progress(binding string) Progress {
 		}
 	}
 	return out
+}
+
+// permitted says that this cluster lets us do by now what a binding needs.
+func (s *syncers) permitted(binding string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.running {
+		if r.binding == binding {
+			r.syncer.Permitted()
+		}
+	}
 }

@@ -112,7 +112,7 @@ func (c *ClaimSyncer) side(w where, enqueue func(any)) *informers {
 			UpdateFunc: func(_, o any) { enqueue(o) },
 			DeleteFunc: enqueue,
 		},
-		onError:  c.watchFailed,
+		onError:  c.watchFailed(w),
 		onSynced: func(s scope) { c.synchronized(w, s) },
 		running:  map[scope]*informer{},
 	}

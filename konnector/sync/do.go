@@ -218,6 +218,7 @@ func (e *engine) failed(consumer *unstructured.Unstructured, key types.Namespace
 	case onProvider:
 		e.report(consumer, key, problem{ReasonRejected, fmt.Sprintf("the provider refused the object: %v", err)}, true)
 	default:
+		e.deny(here, err)
 		e.report(consumer, key, problem{ReasonConsumerRejected, fmt.Sprintf("this cluster refused an update of the object: %v", err)}, true)
 	}
 	return fmt.Errorf("%s: %w", a.Kind, err)

@@ -8,6 +8,7 @@ import (
 	gosync "sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/features"
@@ -41,6 +42,13 @@ type engine struct {
 
 	mu         gosync.Mutex
 	watchError string
+	denied     Denied
+}
+
+// Denied says which API servers have answered that the konnector may not.
+type Denied struct {
+	// Here is the consumer's: a watch or a write. There is the provider's, a watch only: what it has against a write may be the object.
+	Here, There bool
 }
 
 func newEngine(o Options) (*engine, error) {
@@ -141,14 +149,49 @@ func (e *engine) WatchError() string {
 	return e.watchError
 }
 
-// watchFailed keeps what an API server had against a watch. Errors of connections are left out: they change from one
-// try to the next, and others tell of them.
-func (e *engine) watchFailed(err error) {
-	if isAway(err) {
+// watchFailed returns what keeps what an API server had against a watch. Errors of connections are left out: they change from
+// one try to the next, and others tell of them.
+func (e *engine) watchFailed(on where) func(error) {
+	return func(err error) {
+		if isAway(err) {
+			return
+		}
+		e.mu.Lock()
+		e.watchError = err.Error()
+		e.mu.Unlock()
+		e.deny(on, err)
+		e.Changed()
+	}
+}
+
+// deny notes that an API server has answered that we may not, if it has.
+func (e *engine) deny(on where, err error) {
+	if !apierrors.IsForbidden(err) {
 		return
 	}
 	e.mu.Lock()
-	e.watchError = err.Error()
+	defer e.mu.Unlock()
+	if on == here {
+		e.denied.Here = true
+	} else {
+		e.denied.There = true
+	}
+}
+
+// Denied says who has answered that we may not, since Permitted was called.
+func (e *engine) Denied() Denied {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.denied
+}
+
+// Permitted says that the consumer's API server lets us do all that is needed by now: what failed is tried again.
+func (e *engine) Permitted() {
+	e.mu.Lock()
+	was := e.denied.Here
+	e.denied.Here = false
 	e.mu.Unlock()
-	e.Changed()
+	if was {
+		e.RetryFailed()
+	}
 }

@@ -116,7 +116,7 @@ func (r *references) newReferrer(want Referrer) *referrer {
 			UpdateFunc: func(_, o any) { set(o, targetsOf(o)) },
 			DeleteFunc: func(o any) { set(o, nil) },
 		},
-		onError:  r.engine.watchFailed,
+		onError:  r.engine.watchFailed(here),
 		onSynced: func(scope) { r.synchronized() },
 		running:  map[scope]*informer{},
 	}

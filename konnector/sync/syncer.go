@@ -92,12 +92,12 @@ func New(o Options) (*Syncer, error) {
 		return nil, err
 	}
 	s := &Syncer{engine: e, coverage: newCoverage()}
-	s.consumer = s.side(o.Consumer, slim, s.enqueueConsumer)
-	s.provider = s.side(o.Provider, s.slimCopy, s.enqueueProvider)
+	s.consumer = s.side(here, o.Consumer, slim, s.enqueueConsumer)
+	s.provider = s.side(there, o.Provider, s.slimCopy, s.enqueueProvider)
 	return s, nil
 }
 
-func (s *Syncer) side(client dynamic.Interface, transform cache.TransformFunc, enqueue func(any)) *informers {
+func (s *Syncer) side(on where, client dynamic.Interface, transform cache.TransformFunc, enqueue func(any)) *informers {
 	return &informers{
 		client:    client.Resource(s.Resource),
 		transform: transform,
@@ -106,7 +106,7 @@ func (s *Syncer) side(client dynamic.Interface, transform cache.TransformFunc, e
 			UpdateFunc: func(_, o any) { enqueue(o) },
 			DeleteFunc: enqueue,
 		},
-		onError:  s.watchFailed,
+		onError:  s.watchFailed(on),
 		onSynced: s.enqueueTargets,
 		running:  map[scope]*informer{},
 	}

@@ -212,6 +212,14 @@ const (
 	ReasonReferenceNotBound = "ReferenceNotBound"
 )
 
+// Reasons of the InformersSynced, ObjectsInSync and PermissionClaim conditions of a binding.
+const (
+	// ReasonPermissionMissing means that the konnector lacks a right on a bound or a claimed resource. The message has the rule, and
+	// the ClusterRole to add it to; if it is the provider that does not let it read, whom to ask. It goes on by itself then.
+	// In ObjectsInSync it makes the binding unready, too. Not known upstream.
+	ReasonPermissionMissing = "PermissionMissing"
+)
+
 // Reasons of the ObjectsInSync and PermissionClaim conditions of a binding.
 const (
 	// ReasonObjectsFailing means that some objects cannot be synced or shared; the message counts them.

@@ -24,11 +24,12 @@ type child struct {
 	*world
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
+	log    *os.File
 	exited chan error
 }
 
 // startKCP starts the child and waits until it is ready.
-func startKCP(ctx context.Context) (_ *world, err error) {
+func startKCP(ctx context.Context) (*world, error) {
 	w, err := newWorld()
 	if err != nil {
 		return nil, err
@@ -36,32 +37,37 @@ func startKCP(ctx context.Context) (_ *world, err error) {
 	c := &child{world: w, exited: make(chan error, 1)}
 	w.steps = slices.Concat(kcpProviderSteps(), kcpConsumerSteps(), kcpObjectSteps())
 	w.stop, w.leave = c.end, c.keep
-	log, err := os.Create(w.file(serveLog))
+	stdout, err := c.start()
 	if err != nil {
+		return nil, errors.Join(fmt.Errorf("starting the clusters: %w", err), os.RemoveAll(w.dir))
+	}
+	if err := c.await(ctx, stdout); err != nil {
+		return nil, errors.Join(fmt.Errorf("starting the clusters: %w", err), c.end())
+	}
+	server, err := os.ReadFile(w.file(serverFile))
+	if err != nil {
+		return nil, errors.Join(err, c.end())
+	}
+	w.server = string(server)
+	return w, nil
+}
+
+// start starts the child, and returns what it says.
+func (c *child) start() (stdout io.Reader, err error) {
+	if c.log, err = os.Create(c.file(serveLog)); err != nil {
 		return nil, err
 	}
-	defer log.Close()
-	c.cmd = exec.Command(w.self, "serve", w.dir) //nolint:noctx // It may outlive this process.
-	c.cmd.Stderr = log
+	c.cmd = exec.Command(c.self, "serve", c.dir) //nolint:noctx // It may outlive this process.
+	c.cmd.Stderr = c.log
 	// Ctrl-C is for this process alone, which then ends the child.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
-	stdout, err := c.cmd.StdoutPipe()
-	if err != nil {
+	if stdout, err = c.cmd.StdoutPipe(); err != nil {
 		return nil, err
 	}
-	if err := c.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting the clusters: %w", err)
-	}
-	if err := c.await(ctx, stdout); err != nil {
-		reason, _ := os.ReadFile(log.Name())
-		return nil, errors.Join(fmt.Errorf("starting the clusters: %w\n%s", err, reason), c.end())
-	}
-	server, err := os.ReadFile(w.file(serverFile))
-	w.server = string(server)
-	return w, err
+	return stdout, c.cmd.Start()
 }
 
 // await waits until the child says that it is ready.
@@ -83,21 +89,31 @@ func (c *child) await(ctx context.Context, stdout io.Reader) error {
 	}
 }
 
-// end ends the clusters and removes their files.
+// end ends the clusters and removes their files, which are those of administrators. Only where the child does not end they stay: its
+// clusters still run then.
 func (c *child) end() error {
-	if err := c.stdin.Close(); err != nil {
-		return err
+	// A child that is still starting its clusters does not read yet, and one that has ended wants nothing.
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("ending the clusters: %w", err)
 	}
 	select {
 	case err := <-c.exited:
 		if err != nil {
-			reason, _ := os.ReadFile(c.file(serveLog))
-			return fmt.Errorf("the clusters did not end well: %w\n%s", err, reason)
+			err = fmt.Errorf("the clusters did not end well: %w\n%s", err, c.said())
 		}
+		return errors.Join(err, os.RemoveAll(c.dir))
 	case <-time.After(stopTimeout):
 		return fmt.Errorf("the clusters did not end within %s; see %s", stopTimeout, c.dir)
 	}
-	return os.RemoveAll(c.dir)
+}
+
+// said is what the child has to say about its end. The file itself may be gone by then.
+func (c *child) said() string {
+	text, err := io.ReadAll(io.NewSectionReader(c.log, 0, 1<<20))
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // keep lets the clusters outlive this process.

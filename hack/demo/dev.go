@@ -6,15 +6,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"kube-bind.io/kube-bind/controlplane"
 )
+
+// patience is how long a command that is interrupted may take before it is killed.
+const patience = 5 * time.Second
 
 // startDev is a world that kubectl bind dev makes.
 func startDev(ctx context.Context) (*world, error) {
@@ -31,7 +37,12 @@ func startDev(ctx context.Context) (*world, error) {
 	w.leave = func() (string, error) { return "kubectl bind dev delete --dir " + w.dir, nil }
 	w.stop = func() error {
 		// Somebody who has lost patience wants this all the more.
-		return w.dev(context.WithoutCancel(ctx), "delete")
+		err := w.dev(context.WithoutCancel(ctx), "delete")
+		// For delete, a folder of an environment that has not begun is none of its own.
+		if left := os.Remove(w.dir); err == nil && !errors.Is(left, fs.ErrNotExist) {
+			return left
+		}
+		return err
 	}
 	if err := w.dev(ctx, "create", "--port", strconv.Itoa(port), "--wait-for-ready-timeout", limit.String()); err != nil {
 		return nil, errors.Join(err, w.stop())
@@ -43,7 +54,12 @@ func startDev(ctx context.Context) (*world, error) {
 func (w *world) dev(ctx context.Context, args ...string) error {
 	args = append([]string{"dev"}, append(args, "--dir", w.dir)...)
 	say("   $ kubectl bind %s", strings.Join(args, " "))
-	out, err := exec.CommandContext(ctx, filepath.Join(w.bin, "kubectl-bind"), args...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, filepath.Join(w.bin, "kubectl-bind"), args...)
+	// Ctrl-C is for this process alone, which interrupts a create, and lets a delete go on.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = patience
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("kubectl bind %s: %w\n%s", strings.Join(args, " "), err, out)
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 )
 
 // step is something that a user does. Its command runs in a shell, with kubectl in the PATH and the two kubeconfigs in
@@ -26,6 +27,10 @@ func (w *world) walk(ctx context.Context) error {
 		say("%d. %s", i+1, s.say)
 		fmt.Println("   $ " + strings.ReplaceAll(s.command, "\n", "\n     "))
 		cmd := exec.CommandContext(ctx, "sh", "-ec", s.command)
+		// The shell ends with all that it has started, and what has gone its own ways holds nothing up.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+		cmd.WaitDelay = patience
 		cmd.Env = append(os.Environ(), "PATH="+w.bin+string(os.PathListSeparator)+os.Getenv("PATH"),
 			"PROVIDER="+w.file(providerKubeconfig), "CONSUMER="+w.file(consumerKubeconfig),
 			"SERVER="+w.server, "HOME="+w.dir, "BROWSER="+w.self+" browse")

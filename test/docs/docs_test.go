@@ -53,10 +53,16 @@ func TestQuickStart(t *testing.T) {
 	if stopped = err == nil; !stopped {
 		t.Fatalf("ending the demo: %v\n%s", err, out)
 	}
+	nothingLeft(t, s)
+}
+
+// nothingLeft sees that no program of a demo runs any more, and that there is none of its files.
+func nothingLeft(t *testing.T, s *shell) {
+	t.Helper()
 	if left := programsOf(t, s.dir); len(left) > 0 {
 		t.Errorf("these still run: %q", left)
 	}
-	left, err := filepath.Glob(filepath.Join(s.dir, "kube-bind-demo-*"))
+	left, err := filepath.Glob(filepath.Join(s.dir, "kube-bind-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("the demo leaves %v: %v", left, err)
 	}
@@ -74,7 +80,7 @@ func programsOf(t *testing.T, dir string) (out []string) {
 		if err != nil {
 			continue // It has ended.
 		}
-		if folder, err := os.Readlink(filepath.Join(filepath.Dir(file), "cwd")); err == nil && strings.HasPrefix(folder, filepath.Join(dir, "kube-bind-demo-")) {
+		if folder, err := os.Readlink(filepath.Join(filepath.Dir(file), "cwd")); err == nil && strings.HasPrefix(folder, filepath.Join(dir, "kube-bind-")) {
 			out = append(out, strings.ReplaceAll(string(raw), "\x00", " "))
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/backend"
+	"kube-bind.io/kube-bind/test/attack"
 )
 
 // claimsOf claims Secrets by label, one ConfigMap by name, and ServiceAccounts by nothing.
@@ -96,6 +97,8 @@ func claimedAttacks(t *testing.T, c consumer, home, other string) {
 	ctx := t.Context()
 	admin := clusterOf(t).GetClient()
 	own := create(t, admin, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: home, Name: "own"}, StringData: map[string]string{"a": "b"}})
+	owned := create(t, admin, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: home, Name: "owned",
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Secret", Name: own.Name, UID: own.UID}}}})
 	unmarked := copyOf(c, &corev1.Secret{}, home, "unmarked")
 	unmarked.SetAnnotations(nil)
 	stolen := copyOf(c, &corev1.Secret{}, home, "stolen")
@@ -113,6 +116,9 @@ func claimedAttacks(t *testing.T, c consumer, home, other string) {
 		"mark it as its own":                  c.Patch(ctx, own.DeepCopy(), marks),
 		"label it as its own":                 c.Patch(ctx, own.DeepCopy(), label),
 		"delete what is the provider's":       c.Delete(ctx, own.DeepCopy()),
+		"have it deleted with no owner":       c.Patch(ctx, own.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(attack.Orphaned))),
+		"keep it from being deleted":          c.Patch(ctx, own.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(attack.Kept))),
+		"take its owner away":                 c.Patch(ctx, owned.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"ownerReferences":null}}`))),
 		"create a ServiceAccount":             c.Create(ctx, copyOf(c, &corev1.ServiceAccount{}, home, "x")),
 		"list ConfigMaps":                     c.List(ctx, &corev1.ConfigMapList{}, client.InNamespace(home)),
 		"change a ConfigMap of another name":  c.Patch(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: home, Name: "kube-root-ca.crt"}}, data),

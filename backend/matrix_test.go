@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -89,6 +90,9 @@ type tenants struct {
 	spaceOne, spaceTwo string
 }
 
+// theProviders is the name of the provider's own objects, also of those that lie among a consumer's.
+const theProviders = "providers"
+
 func newTenants(t *testing.T, on terms) *tenants {
 	t.Helper()
 	start(t, func(o *backend.Options) { o.ConsumerScope, o.Isolation = on.scope, on.isolation })
@@ -107,12 +111,13 @@ func newTenants(t *testing.T, on terms) *tenants {
 	}{{w.one, w.spaceOne}, {w.two, w.spaceTwo}} {
 		create(t, claimed.by.Client, copyOf(claimed.by, &corev1.Secret{}, claimed.space, "copied"))
 		create(t, claimed.by.Client, copyOf(claimed.by, &corev1.ConfigMap{}, claimed.space, "named"))
+		create(t, admin(t), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: claimed.space, Name: theProviders}})
 	}
-	providers := w.api.object("default", "providers")
+	another := w.api.object("default", theProviders)
 	if on.api == apiextensionsv1.ClusterScoped {
-		providers.SetNamespace("")
+		another.SetNamespace("")
 	}
-	create(t, admin(t), providers)
+	create(t, admin(t), another)
 	return w
 }
 
@@ -160,6 +165,8 @@ func (w *tenants) may(a attack.Attempt) bool {
 	switch {
 	case group == kubebindv1alpha2.GroupName, a.Resource == w.bound():
 		return true
+	case a.Resource == "secrets" && a.Name == theProviders && a.Ends:
+		return false
 	case a.Resource == "secrets", a.Resource == "configmaps":
 		return a.Namespace == w.spaceOne || a.Resource == "secrets" && read
 	}

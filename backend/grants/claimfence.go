@@ -50,10 +50,13 @@ func has(object, field, key, value string) string {
 	return fmt.Sprintf("has(%s) && %s in %s && %s[%s] == %s", at, quote(key), at, at, quote(key), quote(value))
 }
 
-// sameContent says that an update changes nothing but metadata, of any claimable kind.
+// sameContent says that an update of any claimable kind changes nothing but labels and annotations. Owner references and finalizers are
+// metadata too, but what the garbage collector goes by: an owner that does not exist is a deletion, a finalizer the end of all deletions.
 func sameContent() string {
 	var parts []string
-	for _, field := range []string{"data", "binaryData", "immutable", "type", "secrets", "imagePullSecrets", "automountServiceAccountToken"} {
+	for _, field := range []string{
+		"data", "binaryData", "immutable", "type", "secrets", "imagePullSecrets", "automountServiceAccountToken", "metadata.ownerReferences", "metadata.finalizers",
+	} {
 		parts = append(parts, fmt.Sprintf("(has(object.%[1]s) ? (has(oldObject.%[1]s) && object.%[1]s == oldObject.%[1]s) : !has(oldObject.%[1]s))", field))
 	}
 	return strings.Join(parts, " && ")

@@ -45,6 +45,8 @@ type Attempt struct {
 	Namespace, Name string
 	// Empty says that there is nothing of what all of is to be deleted, as far as is known: whoever may do it does nothing.
 	Empty bool
+	// Ends says that it is a patch of what the garbage collector goes by: it has an object deleted, or keeps it from being deleted.
+	Ends bool
 
 	method, path, body string
 	contentType        string
@@ -55,6 +57,12 @@ type Attempt struct {
 func Verbs() []string {
 	return []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
 }
+
+// Orphaned and Kept are patches by which the garbage collector deletes an object, for its owner does not exist, and by which nobody can.
+const (
+	Orphaned = `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"00000000-0000-0000-0000-000000000000"}]}}`
+	Kept     = `{"metadata":{"finalizers":["example.org/kept"]}}`
+)
 
 // Attempts are all requests for all things in a spot.
 func Attempts(at Spot, things []Thing) []Attempt {
@@ -132,13 +140,27 @@ func (r Thing) named(like Attempt, sub string) []Attempt {
 		if o.GetKind() != r.Kind { // a subresource may be of another kind
 			body = r.body(like.Namespace, o.GetName())
 		}
-		out = append(out, r.one(like, o.GetName(), sub, body))
+		out = append(out, r.each(like, o.GetName(), sub, body)...)
 	}
 	if len(objects) > 0 {
 		return out
 	}
 	for _, name := range r.Names {
-		out = append(out, r.one(like, name, sub, r.body(like.Namespace, name)))
+		out = append(out, r.each(like, name, sub, r.body(like.Namespace, name))...)
+	}
+	return out
+}
+
+// each are the attempts on one object: there is more than one patch.
+func (r Thing) each(like Attempt, name, sub, body string) []Attempt {
+	out := []Attempt{r.one(like, name, sub, body)}
+	if like.Verb != "patch" || sub != "" {
+		return out
+	}
+	for _, patch := range []string{Orphaned, Kept} {
+		a := out[0]
+		a.body, a.Ends = patch, true
+		out = append(out, a)
 	}
 	return out
 }

@@ -265,7 +265,9 @@ func besideWrites(t *testing.T, consumer client.Client) {
 	gives := merge(`{"metadata":{"annotations":{"` + kubebindv1alpha2.ClusterNamespaceAnnotation + `":"` + theirs + `"}}}`)
 	claims := merge(`{"metadata":{"labels":{"` + kubebindv1alpha2.OwnerLabel + `":"consumer"}}}`)
 	providers, own, wide := object("Cowboy", "", lent, "providers"), object("Cowboy", mine, lent, "own"), object("Sheriff", mine, "", "own")
-	makeAll(t, providers.DeepCopy(), own.DeepCopy(), wide.DeepCopy())
+	owned := object("Cowboy", "", lent, "owned")
+	owned.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "wildwest.dev/v1alpha1", Kind: "Cowboy", Name: "absent", UID: "absent"}})
+	makeAll(t, providers.DeepCopy(), own.DeepCopy(), wide.DeepCopy(), owned.DeepCopy())
 	other := object("Cowboy", theirs, lent, "theirs")
 	config := &corev1.ConfigMap{ObjectMeta: marked(mine, metav1.ObjectMeta{Namespace: mine, Name: "x"})}
 	for what, err := range map[string]error{
@@ -277,6 +279,9 @@ func besideWrites(t *testing.T, consumer client.Client) {
 		"mark it as its own":                  consumer.Patch(ctx, providers.DeepCopy(), takes),
 		"label it as its own":                 consumer.Patch(ctx, providers.DeepCopy(), claims),
 		"delete that":                         consumer.Delete(ctx, providers.DeepCopy()),
+		"have it deleted with no owner":       consumer.Patch(ctx, providers.DeepCopy(), merge(attack.Orphaned)),
+		"keep it from being deleted":          consumer.Patch(ctx, providers.DeepCopy(), merge(attack.Kept)),
+		"take its owner away":                 consumer.Patch(ctx, owned.DeepCopy(), merge(`{"metadata":{"ownerReferences":null}}`)),
 		"give an object away":                 consumer.Patch(ctx, own.DeepCopy(), gives),
 		"give a cluster-scoped one away":      consumer.Patch(ctx, wide.DeepCopy(), merge(`{"metadata":{"annotations":null}}`)),
 		"write a status":                      consumer.Status().Patch(ctx, own.DeepCopy(), merge(`{"status":{"result":"x"}}`)),

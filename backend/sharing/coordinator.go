@@ -45,7 +45,7 @@ type Timing struct {
 	// Deadline is for how long a replica works on after it has renewed its Lease the last time.
 	Deadline time.Duration
 	// Patience is for how long others let a Lease be that is not renewed. It must be longer than Deadline: the difference is
-	// what a call may take that cannot be ended any more.
+	// what a call may take that cannot be ended any more. It is also for how long a group that nobody has is left to whose turn it is.
 	Patience time.Duration
 }
 
@@ -200,6 +200,7 @@ func (c *Coordinator) look(ctx context.Context, who *roll) error {
 	}
 	now := time.Now()
 	who.note(listed, now)
+	who.noteVacant(groups, listed, now)
 	if err := c.renew(call, listed); err != nil {
 		return err
 	}
@@ -207,8 +208,9 @@ func (c *Coordinator) look(ctx context.Context, who *roll) error {
 	c.opts.Metrics.replicas.Set(float64(len(peers)))
 	f := facts{
 		self: c.opts.ID, listed: listed, groups: groups,
-		lives: func(id string) bool { return who.lives(id, now) },
-		turn:  func(group, id string) bool { return c.sharder.ShouldOwn(group, peers, sharder.PeerInfo{ID: id}) },
+		lives:   func(id string) bool { return who.lives(id, now) },
+		turn:    func(group, id string) bool { return c.sharder.ShouldOwn(group, peers, sharder.PeerInfo{ID: id}) },
+		overdue: func(group string) bool { return who.overdue(group, now) },
 	}
 	for _, s := range plan(f) {
 		c.begin(ctx, s)

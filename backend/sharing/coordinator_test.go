@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sigs.k8s.io/multicluster-runtime/pkg/manager/coordinator/sharded/sharder"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 )
 
@@ -180,6 +181,48 @@ func TestNewReplica(t *testing.T) {
 		for _, name := range of(after, first) {
 			if times, _ := first.engagements(name); times != 1 {
 				t.Errorf("%s was disturbed", name)
+			}
+		}
+	})
+}
+
+// A group whose turn is a replica's that does not know it is worked on all the same, by who knows it, when its holder dies. That
+// replica gets it when it knows it.
+func TestTurnOfWhoDoesNotKnow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, names := newWorld(t), clusterNames(60)
+		first := w.start(names...)
+		w.await(10*time.Second, names)
+		second, third := w.start(names[:40]...), w.start(names...)
+		pass(time.Minute)
+		before := w.await(time.Second, names)
+		var deserted, turns []multicluster.ClusterName // of the second: what the first has, and all
+		left := []sharder.PeerInfo{{ID: second.id}, {ID: third.id}}
+		for _, name := range names[40:] {
+			if !sharder.NewHRW().ShouldOwn(string(name), left, left[0]) {
+				continue
+			}
+			if turns = append(turns, name); before[name] == first {
+				deserted = append(deserted, name)
+			}
+		}
+		if len(deserted) < 5 {
+			t.Fatalf("the first has only %v that the second should have and does not know", deserted)
+		}
+		killed := time.Now()
+		first.kill()
+		after := w.await(45*time.Second, names)
+		t.Logf("all are worked on %s after the end of one", time.Since(killed).Round(time.Second/10))
+		for _, name := range names[40:] {
+			if after[name] != third {
+				t.Errorf("%s is worked on by %s", name, after[name].id)
+			}
+			second.know(name)
+		}
+		pass(time.Minute)
+		for name, r := range w.await(time.Second, names) {
+			if moves := slices.Contains(turns, name); moves && r != second || !moves && r != after[name] {
+				t.Errorf("%s is worked on by %s, and was by %s", name, r.id, after[name].id)
 			}
 		}
 	})

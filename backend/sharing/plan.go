@@ -12,9 +12,11 @@ import (
 
 // roll is who lives, as far as one replica has seen. The time is its own: it notes when it has seen a lease change.
 type roll struct {
-	// patience is after how long without a change a replica is dead.
+	// patience is after how long without a change a replica is dead, and for how long a group is left to whose turn it is.
 	patience time.Duration
 	seen     map[string]sighting
+	// vacant is since when nobody who lives has had a group that is known here.
+	vacant map[string]time.Time
 }
 
 // sighting is a replica as it was seen last.
@@ -28,7 +30,7 @@ type sighting struct {
 }
 
 func newRoll(patience time.Duration) *roll {
-	return &roll{patience: patience, seen: map[string]sighting{}}
+	return &roll{patience: patience, seen: map[string]sighting{}, vacant: map[string]time.Time{}}
 }
 
 // note takes a list of leases that was complete before now. A replica that has no lease but a group is given its time as well:
@@ -67,6 +69,29 @@ func (r *roll) lives(id string, now time.Time) bool {
 	return known && now.Sub(s.since) <= r.patience
 }
 
+// noteVacant takes which of the groups that are known here nobody has who lives. It comes after note.
+func (r *roll) noteVacant(groups map[string]groupState, listed []lease, now time.Time) {
+	next := map[string]time.Time{}
+	for key := range groups {
+		next[key] = now
+		if since, known := r.vacant[key]; known {
+			next[key] = since
+		}
+	}
+	for _, l := range listed {
+		if l.of == ofGroup && r.lives(l.holder, now) {
+			delete(next, l.key)
+		}
+	}
+	r.vacant = next
+}
+
+// overdue tells whether nobody who lives has had a group for so long that whose turn it is may not know it.
+func (r *roll) overdue(group string, now time.Time) bool {
+	since, vacant := r.vacant[group]
+	return vacant && now.Sub(since) > r.patience
+}
+
 // peers are the replicas among which groups are shared out, this one included.
 func (r *roll) peers(self string, now time.Time) []sharder.PeerInfo {
 	out := []sharder.PeerInfo{{ID: self}}
@@ -98,6 +123,8 @@ type facts struct {
 	lives func(id string) bool
 	// turn tells whether a group is a replica's turn.
 	turn func(group, id string) bool
+	// overdue tells whether nobody has had a group for so long that it is everybody's turn who knows it.
+	overdue func(group string) bool
 }
 
 // verb is what is done about a lease.
@@ -127,14 +154,15 @@ type step struct {
 // follows from what was written when the list was made, and fails if that has changed.
 //
 //	the group here  its lease            what is done
-//	known           none                 take, if it is our turn; drop, if we work on it
+//	known           none                 drop, if we work on it; else take, if it is our turn or overdue
 //	known           ours                 give, if who has asked lives and it is theirs; else take, unless we work on it
 //	known           somebody's           drop, if we work on it; else ask once, if it is our turn
-//	known           a dead one's         drop, if we work on it; else take, if it is our turn
+//	known           a dead one's         drop, if we work on it; else take, if it is our turn or overdue
 //	left            ours                 clear
 //	unknown         a dead one's         clear
 //
-// Leases of dead replicas are cleared as well.
+// A group is overdue when nobody has had it for long: whose turn it is does not know it, for example because it cannot reach the
+// workspace. Of all who try one gets it, and whose turn it is asks for it when it knows it. Leases of dead replicas are cleared as well.
 func plan(f facts) []step {
 	var out []step
 	leases := map[string]lease{}
@@ -178,7 +206,7 @@ func (f facts) decide(g groupState, l lease) (v verb, holder, askedBy string) {
 		return "", "", ""
 	case ours && l.askedBy != "" && l.askedBy != f.self && f.lives(l.askedBy) && f.turn(l.key, l.askedBy):
 		return give, l.askedBy, ""
-	case ours && !g.held, dead && mine && !ours:
+	case ours && !g.held, dead && !ours && (mine || f.overdue(l.key)):
 		return take, f.self, ""
 	case !ours && mine && l.askedBy != f.self:
 		return ask, l.holder, f.self

@@ -9,18 +9,28 @@ import (
 	"time"
 )
 
-// Each line of the plan's table, and what keeps it from being done.
-func TestPlan(t *testing.T) {
-	const me, other, third, dead, group = "me", "other", "third", "dead", "g"
+// Replicas and a group of TestPlan.
+const (
+	me    = "me"
+	other = "other"
+	third = "third"
+	dead  = "dead"
+	shire = "shire"
+)
+
+// planCase is a line of the plan's table.
+type planCase struct {
+	state groupState
+	lease lease
+	// turn is whose turn it is.
+	turn string
+	want string
+}
+
+func planCases() map[string]planCase {
 	held, known, left := groupState{members: true, held: true}, groupState{members: true}, groupState{held: true}
 	l := func(holder, askedBy string) lease { return lease{holder: holder, askedBy: askedBy, version: "1"} }
-	for name, tc := range map[string]struct {
-		state groupState
-		lease lease
-		// turn is whose turn it is.
-		turn string
-		want string
-	}{
+	return map[string]planCase{
 		"free, and our turn":                              {known, lease{}, me, "take for me"},
 		"free, and another one's turn":                    {known, lease{}, other, ""},
 		"free, our turn, and something begun":             {groupState{members: true, busy: true}, lease{}, me, ""},
@@ -46,37 +56,62 @@ func TestPlan(t *testing.T) {
 		"unknown, and ours":                               {groupState{}, l(me, ""), me, "clear"},
 		"unknown, and another one's":                      {groupState{}, l(other, ""), me, ""},
 		"unknown, and a dead one's":                       {groupState{}, l(dead, ""), other, "clear"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := facts{
-				self: me, groups: map[string]groupState{},
-				lives: func(id string) bool { return id == me || id == other || id == third },
-				turn:  func(_, id string) bool { return id == tc.turn },
-			}
-			if tc.state != (groupState{}) {
-				f.groups[group] = tc.state
-			}
-			if tc.lease.version != "" {
-				tc.lease.of, tc.lease.key = ofGroup, group
-				f.listed = append(f.listed, tc.lease)
-			}
-			got := ""
-			for _, s := range plan(f) {
-				got += string(s.verb)
-				if s.verb == take || s.verb == ask || s.verb == give {
-					got += " for " + s.lease.holder
-				}
-				if s.verb == ask {
-					got += " by " + s.lease.askedBy
-				}
-				if s.lease.version != tc.lease.version || s.lease.key != group || s.lease.of != ofGroup {
-					t.Errorf("the step is for %+v", s.lease)
-				}
-			}
-			if got != tc.want {
-				t.Errorf("got %q, want %q", got, tc.want)
-			}
-		})
+	}
+}
+
+// Each line of the plan's table, and what keeps it from being done.
+func TestPlan(t *testing.T) {
+	for name, tc := range planCases() {
+		t.Run(name, func(t *testing.T) { tc.check(t, false) })
+	}
+}
+
+// What is overdue is everybody's turn, and nothing else is another one.
+func TestPlanOverdue(t *testing.T) {
+	cases := planCases()
+	for _, name := range []string{"free, and another one's turn", "a dead one's, and another one's turn"} {
+		tc, found := cases[name]
+		if !found || tc.want != "" {
+			t.Fatalf("%s: there is no such line, or it says %q", name, tc.want)
+		}
+		tc.want = "take for me"
+		cases[name] = tc
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) { tc.check(t, true) })
+	}
+}
+
+func (tc planCase) check(t *testing.T, overdue bool) {
+	t.Helper()
+	f := facts{
+		self: me, groups: map[string]groupState{},
+		lives:   func(id string) bool { return id == me || id == other || id == third },
+		turn:    func(_, id string) bool { return id == tc.turn },
+		overdue: func(string) bool { return overdue },
+	}
+	if tc.state != (groupState{}) {
+		f.groups[shire] = tc.state
+	}
+	if tc.lease.version != "" {
+		tc.lease.of, tc.lease.key = ofGroup, shire
+		f.listed = append(f.listed, tc.lease)
+	}
+	got := ""
+	for _, s := range plan(f) {
+		got += string(s.verb)
+		if s.verb == take || s.verb == ask || s.verb == give {
+			got += " for " + s.lease.holder
+		}
+		if s.verb == ask {
+			got += " by " + s.lease.askedBy
+		}
+		if s.lease.version != tc.lease.version || s.lease.key != shire || s.lease.of != ofGroup {
+			t.Errorf("the step is for %+v", s.lease)
+		}
+	}
+	if got != tc.want {
+		t.Errorf("got %q, want %q", got, tc.want)
 	}
 }
 
@@ -86,6 +121,7 @@ func TestPlanClearsTheDead(t *testing.T) {
 	steps := plan(facts{
 		self: "me", listed: []lease{replica("me"), replica("other"), replica("dead")},
 		lives: func(id string) bool { return id == "other" }, turn: func(string, string) bool { return true },
+		overdue: func(string) bool { return true },
 	})
 	if len(steps) != 1 || steps[0].verb != clear || steps[0].lease.key != "dead" {
 		t.Errorf("got %+v", steps)
@@ -131,5 +167,43 @@ func TestRoll(t *testing.T) {
 	check(40, "asking", "nameless")
 	if peers := r.peers("me", at(40)); len(peers) != 1 {
 		t.Errorf("the peers are %v", peers)
+	}
+}
+
+// A group is overdue when nobody who lives has had it for the patience, as long as it is known, and in one go.
+func TestOverdue(t *testing.T) {
+	const patience = 15 * time.Second
+	r, start := newRoll(patience), time.Now()
+	known := map[string]groupState{shire: {members: true}}
+	note := func(seconds int, groups map[string]groupState, listed ...lease) bool {
+		now := start.Add(time.Duration(seconds) * time.Second)
+		r.note(listed, now)
+		r.noteVacant(groups, listed, now)
+		return r.overdue(shire, now)
+	}
+	living := func(version int) lease {
+		return lease{of: ofReplica, key: other, holder: other, version: fmt.Sprint(version)}
+	}
+	theirs := lease{of: ofGroup, key: shire, holder: other, version: "1"}
+	for i, step := range []struct {
+		at     int
+		groups map[string]groupState
+		listed []lease
+		want   bool
+	}{
+		{0, known, nil, false},
+		{15, known, nil, false},
+		{16, known, nil, true},
+		{17, nil, nil, false}, // not known any more
+		{18, known, nil, false},
+		{30, known, []lease{living(1), theirs}, false},
+		{46, known, []lease{living(1), theirs}, false}, // its holder is dead from here on, and its Lease may go
+		{61, known, []lease{theirs}, false},
+		{62, known, nil, true},
+		{63, known, []lease{living(2), theirs}, false}, // it lives after all
+	} {
+		if got := note(step.at, step.groups, step.listed...); got != step.want {
+			t.Errorf("step %d, after %d s: overdue is %v", i, step.at, got)
+		}
 	}
 }

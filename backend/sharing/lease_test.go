@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/multicluster-runtime/pkg/manager/coordinator/sharded/sharder"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	"kube-bind.io/kube-bind/controlplane"
@@ -28,7 +29,7 @@ var plane *controlplane.ControlPlane
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	var err error
 	if plane, err = controlplane.Start(ctx, controlplane.Options{Name: "provider"}); err != nil {
@@ -59,18 +60,7 @@ func newLeases(t *testing.T) (client.Client, string) {
 func TestLeases(t *testing.T) {
 	c, ns := newLeases(t)
 	s := &leases{client: c, namespace: ns, name: "backend", duration: 15 * time.Second}
-	strangers := []client.Object{
-		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "backend"}},
-		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "torn", Labels: map[string]string{ofLabel: "backend", kindLabel: "group"}}},
-	}
-	for _, o := range strangers {
-		if err := c.Create(t.Context(), o); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := (&leases{client: c, namespace: ns, name: "another", duration: time.Second}).write(t.Context(), lease{of: ofGroup, key: "root", holder: "a"}); err != nil {
-		t.Fatal(err)
-	}
+	others := strangers(t, c, ns)
 	written := []lease{
 		{of: ofReplica, key: "host-1", holder: "host-1"},
 		{of: ofGroup, key: "2x8dabc", holder: "host-1"},
@@ -100,29 +90,54 @@ func TestLeases(t *testing.T) {
 		if l.of != want.of || l.key != want.key || l.holder != want.holder || l.askedBy != want.askedBy || l.version != want.version || l.version == "" {
 			t.Errorf("listed %+v, written %+v", l, want)
 		}
-		next := l
-		next.askedBy = ""
-		now, err := s.write(t.Context(), next)
-		if err != nil || now.version == l.version || now.askedBy != "" {
-			t.Errorf("writing %s again: %+v, %v", l.key, now, err)
-		}
-		if _, err := s.write(t.Context(), l); !overtaken(err) {
-			t.Errorf("%s was written over unread: %v", l.key, err)
-		}
-		if err := s.remove(t.Context(), l); !overtaken(err) {
-			t.Errorf("%s was removed unread: %v", l.key, err)
-		}
-		if err := s.remove(t.Context(), now); err != nil {
-			t.Error(err)
-		}
-		if err := s.remove(t.Context(), now); !overtaken(err) {
-			t.Errorf("%s was removed twice: %v", l.key, err)
-		}
+		change(t, s, l)
 	}
-	for _, o := range strangers {
+	for _, o := range others {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// strangers makes Leases that are none of this backend's, and returns those that are nobody's.
+func strangers(t *testing.T, c client.Client, ns string) []client.Object {
+	t.Helper()
+	out := []client.Object{
+		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "backend"}},
+		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "torn", Labels: map[string]string{ofLabel: "backend", kindLabel: "group"}}},
+	}
+	for _, o := range out {
+		if err := c.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	another := &leases{client: c, namespace: ns, name: "another", duration: time.Second}
+	if _, err := another.write(t.Context(), lease{of: ofGroup, key: "root", holder: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// change writes a lease over and removes it, and tries both with what was read before.
+func change(t *testing.T, s *leases, l lease) {
+	t.Helper()
+	next := l
+	next.askedBy = ""
+	now, err := s.write(t.Context(), next)
+	if err != nil || now.version == l.version || now.askedBy != "" {
+		t.Errorf("writing %s again: %+v, %v", l.key, now, err)
+	}
+	if _, err := s.write(t.Context(), l); !overtaken(err) {
+		t.Errorf("%s was written over unread: %v", l.key, err)
+	}
+	if err := s.remove(t.Context(), l); !overtaken(err) {
+		t.Errorf("%s was removed unread: %v", l.key, err)
+	}
+	if err := s.remove(t.Context(), now); err != nil {
+		t.Error(err)
+	}
+	if err := s.remove(t.Context(), now); !overtaken(err) {
+		t.Errorf("%s was removed twice: %v", l.key, err)
 	}
 }
 
@@ -139,37 +154,63 @@ func (s severed) Delete(ctx context.Context, o client.Object, opts ...client.Del
 	return s.Client.Delete(ctx, o, opts...)
 }
 
+// startReal starts a replica with real Leases.
+func (w *world) startReal(c client.Client, ns, id string, names []multicluster.ClusterName) *replica {
+	r := &replica{
+		world: w, id: id, ended: make(chan struct{}), dead: make(chan struct{}), desk: &desk{},
+		clusters: map[multicluster.ClusterName]context.CancelFunc{}, engaged: map[multicluster.ClusterName][]context.Context{},
+	}
+	ctx, end := context.WithCancel(w.ctx)
+	r.end = end
+	r.Coordinator = New(Options{Client: severed{c, r}, Namespace: ns, Name: "backend", ID: id})
+	r.AddAware(controller{r})
+	for _, name := range names {
+		r.know(name)
+	}
+	w.work.Go(func() {
+		defer close(r.ended)
+		if err := r.Runnable().Start(ctx); err != nil {
+			w.t.Errorf("%s has failed: %v", id, err)
+		}
+	})
+	return r
+}
+
+// settled returns who works on the logical clusters, if that is whose turn they are.
+func (w *world) settled(names []multicluster.ClusterName, replicas ...*replica) (map[multicluster.ClusterName]*replica, error) {
+	who, err := w.served(names)
+	if err != nil {
+		return nil, err
+	}
+	var peers []sharder.PeerInfo
+	for _, r := range replicas {
+		peers = append(peers, sharder.PeerInfo{ID: r.id})
+	}
+	for name, r := range who {
+		if !sharder.NewHRW().ShouldOwn(string(name), peers, sharder.PeerInfo{ID: r.id}) {
+			return nil, fmt.Errorf("%s works on %s, which is another one's turn", r.id, name)
+		}
+	}
+	return who, nil
+}
+
 // Replicas with real Leases: each logical cluster is one's, and when one is killed its own are the other's within 30 s.
 func TestReplicasShare(t *testing.T) {
 	c, ns := newLeases(t)
 	w, names := newWorld(t), clusterNames(50)
-	start := func(id string) *replica {
-		r := &replica{world: w, id: id, ended: make(chan struct{}), dead: make(chan struct{}), desk: &desk{}, engaged: map[multicluster.ClusterName][]context.Context{}}
-		ctx, end := context.WithCancel(w.ctx)
-		r.end = end
-		r.Coordinator = New(Options{Client: severed{c, r}, Namespace: ns, Name: "backend", ID: id})
-		r.AddAware(controller{r})
-		r.clusters = map[multicluster.ClusterName]context.CancelFunc{}
-		for _, name := range names {
-			r.know(name)
-		}
-		w.work.Go(func() {
-			defer close(r.ended)
-			if err := r.Runnable().Start(ctx); err != nil {
-				t.Errorf("%s has failed: %v", id, err)
-			}
-		})
-		return r
-	}
-	first, second := start("first"), start("second")
+	first, second := w.startReal(c, ns, "first", names), w.startReal(c, ns, "second", names)
 	var before map[multicluster.ClusterName]*replica
-	eventually(t, "both to have a share", func() (err error) {
-		before, err = w.served(names)
-		if err == nil && (len(of(before, first)) < 10 || len(of(before, second)) < 10) {
-			err = fmt.Errorf("they have %d and %d", len(of(before, first)), len(of(before, second)))
-		}
+	eventually(t, "both to have their share", func() (err error) {
+		before, err = w.settled(names, first, second)
 		return err
 	})
+	engaged := map[multicluster.ClusterName]int{}
+	for _, name := range of(before, second) {
+		engaged[name], _ = second.engagements(name)
+	}
+	if mine := len(names) - len(engaged); mine < 10 || len(engaged) < 10 {
+		t.Fatalf("they have %d and %d", mine, len(engaged))
+	}
 	killed := time.Now()
 	first.kill()
 	eventually(t, "the other to have all", func() error {
@@ -184,9 +225,9 @@ func TestReplicasShare(t *testing.T) {
 	} else {
 		t.Logf("%d logical clusters moved within %s", len(of(before, first)), took.Round(time.Second/10))
 	}
-	for _, name := range of(before, second) {
-		if times, ctx := second.engagements(name); times != 1 || ctx.Err() != nil {
-			t.Errorf("%s was disturbed: engaged %d times, %v", name, times, ctx.Err())
+	for name, earlier := range engaged {
+		if times, ctx := second.engagements(name); times != earlier || ctx.Err() != nil {
+			t.Errorf("%s was disturbed: engaged %d times (%d before), %v", name, times, earlier, ctx.Err())
 		}
 	}
 	second.stop()

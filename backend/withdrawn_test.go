@@ -24,15 +24,18 @@ import (
 	"kube-bind.io/kube-bind/backend"
 )
 
-// lag holds back what the watches of a resource say of changes and deletions, as a busy API server does.
+// lag holds back what the watches of a resource say of changes of an object, and of its deletion, as a busy API server does.
 type lag struct {
 	resource string
-	ended    <-chan struct{}
-	mu       sync.Mutex
-	held     chan struct{}
+	name     string
+	// from is in what is held back first.
+	from  string
+	ended <-chan struct{}
+	mu    sync.Mutex
+	held  chan struct{}
 }
 
-// hold lets nothing but new objects through until release is called.
+// hold lets nothing of the object through, once it is known, until release is called.
 func (l *lag) hold() (release func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -84,7 +87,8 @@ func (b *laggingBody) Read(p []byte) (int, error) {
 		if len(line) == 0 {
 			return 0, err
 		}
-		if !bytes.Contains(line, []byte(`"type":"ADDED"`)) {
+		about := bytes.Contains(line, []byte(`"name":"`+b.lag.name+`"`))
+		if about && !bytes.Contains(line, []byte(`"type":"ADDED"`)) && bytes.Contains(line, []byte(b.lag.from)) {
 			b.lag.wait()
 		}
 		b.rest = line
@@ -94,10 +98,17 @@ func (b *laggingBody) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A provider that withdraws an export deletes its request and then the export. It does not come back by a request that only the
-// cache still has.
+// A provider that withdraws an export deletes its request and then the export, or the export alone if the request is answered. It
+// does not come back by a request as only the cache still has it.
 func TestWithdrawnExportStaysAway(t *testing.T) {
-	slow := &lag{resource: "apiserviceexportrequests", ended: t.Context().Done()}
+	t.Run("with its request", func(t *testing.T) { withdraw(t, true, "") })
+	t.Run("alone", func(t *testing.T) { withdraw(t, false, `"phase":"Succeeded"`) })
+}
+
+// withdraw withdraws an export while the cache has its request as it was before a change that has some text in it.
+func withdraw(t *testing.T, withRequest bool, from string) {
+	t.Helper()
+	slow := &lag{resource: "apiserviceexportrequests", name: "again", from: from, ended: t.Context().Done()}
 	start(t, func(o *backend.Options) {
 		o.Config = rest.CopyConfig(o.Config)
 		o.Config.Wrap(slow.wrap)
@@ -108,7 +119,7 @@ func TestWithdrawnExportStaysAway(t *testing.T) {
 
 	release := slow.hold()
 	defer release()
-	key := metav1.ObjectMeta{Namespace: c.namespace, Name: "again"}
+	key := metav1.ObjectMeta{Namespace: c.namespace, Name: slow.name}
 	request := create(t, c.Client, &kubebindv1alpha2.APIServiceExportRequest{
 		ObjectMeta: *key.DeepCopy(),
 		Spec:       kubebindv1alpha2.APIServiceExportRequestSpec{Resources: []kubebindv1alpha2.ExportedResource{a.resource()}},
@@ -116,7 +127,12 @@ func TestWithdrawnExportStaysAway(t *testing.T) {
 	export := &kubebindv1alpha2.APIServiceExport{ObjectMeta: key}
 	there := func(ctx context.Context) error { return admin(t).Get(ctx, client.ObjectKeyFromObject(export), export) }
 	eventually(t, "the export", there)
-	for _, each := range []client.Object{request, export} {
+	withdrawn := []client.Object{request, export}
+	if !withRequest {
+		answered(t, c, request, kubebindv1alpha2.PhaseSucceeded, "")
+		withdrawn = withdrawn[1:]
+	}
+	for _, each := range withdrawn {
 		if err := admin(t).Delete(t.Context(), each); err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,8 @@ type Controller[T client.Object] struct {
 	Gone func(ctx context.Context, scope Scope, key types.NamespacedName) error
 	// Fail puts an error that Reconcile returned into the conditions of obj.
 	Fail func(obj T, reason, message string)
-	// Ready is what obj's condition Ready says. Each change of it is recorded as an Event. May be nil.
+	// Ready is what obj's condition Ready says. Each change of it is recorded as an Event, but for what is Expected on the
+	// way. May be nil.
 	Ready func(obj T) Readiness
 	// Seen is when somebody last reported about obj, zero for never. May be nil.
 	Seen func(obj T) time.Time

@@ -98,6 +98,34 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+func TestWorthTelling(t *testing.T) {
+	var none Readiness
+	passing, further := Readiness{Status: "False", Reason: "Pending", Expected: true}, Readiness{Status: "False", Reason: "Almost", Expected: true}
+	ready, broken, heldUp := Readiness{Status: "True"}, Readiness{Status: "False", Reason: "Broken"}, Readiness{Status: "False", Reason: "Pending"}
+	for name, tc := range map[string]struct {
+		was, is Readiness
+		want    bool
+	}{
+		"nothing known":         {none, none, false},
+		"begun":                 {none, passing, false},
+		"a step further":        {passing, further, false},
+		"ready":                 {passing, ready, true},
+		"still ready":           {ready, ready, false},
+		"not ready any more":    {ready, passing, true},
+		"broken at once":        {none, broken, true},
+		"still broken":          {broken, broken, false},
+		"broken otherwise":      {broken, heldUp, true},
+		"held up on its way":    {passing, heldUp, true},
+		"goes on after a hitch": {heldUp, passing, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := worthTelling(tc.was, tc.is); got != tc.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
 func TestLeavesStatus(t *testing.T) {
 	for patch, want := range map[string]bool{
 		`{"metadata":{"resourceVersion":"1"}}`:                              true,

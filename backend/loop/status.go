@@ -75,8 +75,7 @@ func (r *runner[E, T]) tell(cl cluster.Cluster, before, after T) {
 		return
 	}
 	was, is := r.Ready(before), r.Ready(after)
-	passing := is.Expected && (was.Status == "" || was.Expected)
-	if is.Status == "" || passing || (was.Status == is.Status && was.Reason == is.Reason) {
+	if !worthTelling(was, is) {
 		return
 	}
 	kind, reason, note := corev1.EventTypeNormal, is.Reason, is.Message
@@ -93,6 +92,12 @@ func (r *runner[E, T]) tell(cl cluster.Cluster, before, after T) {
 		note = note[:maxNote] + "…"
 	}
 	cl.GetEventRecorder(r.Name).Eventf(after, nil, kind, reason, "Reconcile", "%s", note)
+}
+
+func worthTelling(was, is Readiness) bool {
+	passing := is.Expected && (was.Status == "" || was.Expected)
+	same := was.Status == is.Status && was.Reason == is.Reason && was.Expected == is.Expected
+	return is.Status != "" && !passing && !same
 }
 
 // ReadyOf reads the condition Ready of an object with conditions of our own type.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -88,12 +89,22 @@ func judgeExportRequest(want, have *kubebindv1alpha2.APIServiceExportRequest) ve
 	case kubebindv1alpha2.PhaseFailed:
 		return failed(kubebindv1alpha2.ReasonExportFailed, "the export request failed: %s", have.Status.TerminalMessage)
 	}
-	message := "it was not looked at yet"
-	if ready := kubebindv1alpha2.FindCondition(have.Status.Conditions, kubebindv1alpha2.ConditionReady); ready != nil {
-		message = ready.Reason + ": " + ready.Message
+	ready := kubebindv1alpha2.FindCondition(have.Status.Conditions, kubebindv1alpha2.ConditionReady)
+	if ready == nil {
+		return waiting(kubebindv1alpha2.ReasonExportNotReady, passing+"it was not looked at yet")
 	}
-	return waiting(kubebindv1alpha2.ReasonExportNotReady, "waiting for the export: %s", message)
+	how := passing
+	if ready.Severity != kubebindv1alpha2.SeverityInfo {
+		how = heldUp
+	}
+	return waiting(kubebindv1alpha2.ReasonExportNotReady, how+"%s: %s", ready.Reason, ready.Message)
 }
+
+// How a message about an export that is not ready begins: it only takes a moment, or it takes somebody to mend something.
+const (
+	passing = "waiting for the export: "
+	heldUp  = "the export waits until the provider has mended something: "
+)
 
 // exportRequestFor asks for all that a template offers, under the request's own name.
 func exportRequestFor(request *kubebindv1alpha2.BindableResourcesRequest, template *kubebindv1alpha2.APIServiceExportTemplate, namespace string) *kubebindv1alpha2.APIServiceExportRequest {
@@ -186,6 +197,6 @@ func readiness(request *kubebindv1alpha2.BindableResourcesRequest) loop.Readines
 	}
 	return loop.Readiness{
 		Status: string(c.Status), Reason: c.Reason, Message: c.Message,
-		Expected: c.Reason == kubebindv1alpha2.ReasonPending || c.Reason == kubebindv1alpha2.ReasonExportNotReady,
+		Expected: c.Reason == kubebindv1alpha2.ReasonPending || strings.HasPrefix(c.Message, passing),
 	}
 }

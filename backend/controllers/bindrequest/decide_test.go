@@ -140,20 +140,33 @@ func TestJudgeExportRequest(t *testing.T) {
 		return out
 	}
 	other := func(r *kubebindv1alpha2.APIServiceExportRequest) { r.Spec.Resources[0].Resource = "melons" }
+	ready := func(severity kubebindv1alpha2.ConditionSeverity) func(*kubebindv1alpha2.APIServiceExportRequest) {
+		return func(r *kubebindv1alpha2.APIServiceExportRequest) {
+			kubebindv1alpha2.SetCondition(&r.Status.Conditions, kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionReady, "Why", severity, "so"))
+		}
+	}
 	for name, tc := range map[string]struct {
 		have          *kubebindv1alpha2.APIServiceExportRequest
 		failure, wait string
+		// expected says that nobody has to do anything.
+		expected bool
 	}{
-		"just made":          {have(""), "", kubebindv1alpha2.ReasonExportNotReady},
-		"pending":            {have(kubebindv1alpha2.PhasePending), "", kubebindv1alpha2.ReasonExportNotReady},
-		"succeeded":          {have(kubebindv1alpha2.PhaseSucceeded), "", ""},
-		"failed":             {have(kubebindv1alpha2.PhaseFailed), kubebindv1alpha2.ReasonExportFailed, ""},
-		"for something else": {have(kubebindv1alpha2.PhaseSucceeded, other), kubebindv1alpha2.ReasonExportConflict, ""},
+		"just made":          {have(""), "", kubebindv1alpha2.ReasonExportNotReady, true},
+		"pending":            {have(kubebindv1alpha2.PhasePending, ready(kubebindv1alpha2.SeverityInfo)), "", kubebindv1alpha2.ReasonExportNotReady, true},
+		"held up":            {have(kubebindv1alpha2.PhasePending, ready(kubebindv1alpha2.SeverityError)), "", kubebindv1alpha2.ReasonExportNotReady, false},
+		"succeeded":          {have(kubebindv1alpha2.PhaseSucceeded), "", "", false},
+		"failed":             {have(kubebindv1alpha2.PhaseFailed), kubebindv1alpha2.ReasonExportFailed, "", false},
+		"for something else": {have(kubebindv1alpha2.PhaseSucceeded, other), kubebindv1alpha2.ReasonExportConflict, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := judgeExportRequest(want, tc.have)
 			if reasonOf(v.failure) != tc.failure || reasonOf(v.wait) != tc.wait {
 				t.Errorf("got %+v", v)
+			}
+			request := newRequest()
+			report(request, v, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+			if got := readiness(request).Expected; got != tc.expected {
+				t.Errorf("nobody has to do anything: %v", got)
 			}
 		})
 	}

@@ -28,7 +28,7 @@ func health(status *kubebindv1alpha2.ClusterBindingStatus, now time.Time, timeou
 			"the consumer's konnector has not reported yet"), 0
 	}
 	if status.HeartbeatInterval == nil || status.HeartbeatInterval.Duration <= 0 {
-		return unhealthy(kubebindv1alpha2.ReasonHeartbeatIntervalMissing, kubebindv1alpha2.SeverityInfo,
+		return unhealthy(kubebindv1alpha2.ReasonHeartbeatIntervalMissing, kubebindv1alpha2.SeverityWarning,
 			"the konnector does not say how often it reports"), 0
 	}
 	last, interval := status.LastHeartbeatTime.Time, status.HeartbeatInterval.Duration

@@ -53,7 +53,7 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, request *k
 		return 0, err
 	}
 	d := decide(f)
-	if d.create != nil || d.phase == kubebindv1alpha2.PhaseFailed {
+	if f.export == nil || d.phase == kubebindv1alpha2.PhaseFailed {
 		if d, err = r.confirm(ctx, scope, f); err != nil {
 			return 0, err
 		}
@@ -76,23 +76,32 @@ func (r *reconciler) read(ctx context.Context, scope loop.Scope, request *kubebi
 	if f.sources, err = r.fleet.Schemas(ctx, scope, request.Spec.Resources); err != nil {
 		return facts{}, err
 	}
-	export := &kubebindv1alpha2.APIServiceExport{}
-	if err := scope.Get(ctx, client.ObjectKeyFromObject(request), export); err == nil {
-		f.export = export
-	} else if !apierrors.IsNotFound(err) {
-		return facts{}, fmt.Errorf("reading the export: %w", err)
-	}
-	return f, nil
+	f.export, err = exportOf(ctx, scope, request)
+	return f, err
 }
 
-// confirm decides again what has consequences that stay: what the consumer was granted is read from the server, as a request that
-// is answered too early fails for good, and one that is answered too late gives what was taken away.
+// confirm decides again what has consequences that stay: what the consumer was granted, and what it has, is read from the server, as
+// a request that is answered too early fails for good, and one that is answered too late gives what was taken away.
 func (r *reconciler) confirm(ctx context.Context, scope loop.Scope, f facts) (decision, error) {
 	var err error
 	if f.granted, err = r.granted(ctx, scope, f.request.Namespace, live); err != nil {
 		return decision{}, err
 	}
+	if f.export, err = exportOf(ctx, scope.Live, f.request); err != nil {
+		return decision{}, err
+	}
 	return decide(f), nil
+}
+
+// exportOf is the export of a request's name, or nil.
+func exportOf(ctx context.Context, from client.Reader, request *kubebindv1alpha2.APIServiceExportRequest) (*kubebindv1alpha2.APIServiceExport, error) {
+	export := &kubebindv1alpha2.APIServiceExport{}
+	if err := from.Get(ctx, client.ObjectKeyFromObject(request), export); apierrors.IsNotFound(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("reading the export: %w", err)
+	}
+	return export, nil
 }
 
 // cached and live are where to read from.
@@ -130,29 +139,42 @@ func (r *reconciler) granted(ctx context.Context, scope loop.Scope, namespace st
 
 // act makes what the decision wants to be there. What exists is left as it is.
 func act(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.APIServiceExportRequest, d decision) error {
+	missing, err := missingOf(ctx, scope, d.namespaces)
+	if err != nil || d.create == nil && len(missing) == 0 {
+		return err
+	}
+	if stands, err := stillStands(ctx, scope, request); err != nil || !stands {
+		return err
+	}
 	if d.create != nil {
-		if stands, err := stillStands(ctx, scope, request); err != nil || !stands {
-			return err
-		}
 		if err := client.IgnoreAlreadyExists(scope.Create(ctx, d.create)); err != nil {
 			return fmt.Errorf("creating the export: %w", err)
 		}
 	}
-	for i := range d.namespaces {
-		have := &kubebindv1alpha2.APIServiceNamespace{}
-		err := scope.Get(ctx, client.ObjectKeyFromObject(&d.namespaces[i]), have)
-		if apierrors.IsNotFound(err) {
-			err = client.IgnoreAlreadyExists(scope.Create(ctx, &d.namespaces[i]))
-		}
-		if err != nil {
-			return fmt.Errorf("creating the namespace %s of the template: %w", d.namespaces[i].Name, err)
+	for i := range missing {
+		if err := client.IgnoreAlreadyExists(scope.Create(ctx, &missing[i])); err != nil {
+			return fmt.Errorf("creating the namespace %s of the template: %w", missing[i].Name, err)
 		}
 	}
 	return nil
 }
 
-// stillStands asks the server whether a request is still made. Who withdraws an export deletes its request and then the
-// export: a cache that knows of the second and not yet of the first must not bring the export back.
+// missingOf are those of some namespaces that the cache does not have.
+func missingOf(ctx context.Context, scope loop.Scope, want []kubebindv1alpha2.APIServiceNamespace) (out []kubebindv1alpha2.APIServiceNamespace, err error) {
+	for i := range want {
+		err := scope.Get(ctx, client.ObjectKeyFromObject(&want[i]), &kubebindv1alpha2.APIServiceNamespace{})
+		if apierrors.IsNotFound(err) {
+			out = append(out, want[i])
+		} else if err != nil {
+			return nil, fmt.Errorf("reading the namespace %s of the template: %w", want[i].Name, err)
+		}
+	}
+	return out, nil
+}
+
+// stillStands asks the server whether a request is still made and not answered yet. Who withdraws an export deletes its request and
+// then the export, or the export alone if the request is answered: a cache that knows of the second and not yet of the first must not
+// bring the export back.
 func stillStands(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.APIServiceExportRequest) (bool, error) {
 	now := &kubebindv1alpha2.APIServiceExportRequest{}
 	if err := scope.Live.Get(ctx, client.ObjectKeyFromObject(request), now); apierrors.IsNotFound(err) {
@@ -160,7 +182,8 @@ func stillStands(ctx context.Context, scope loop.Scope, request *kubebindv1alpha
 	} else if err != nil {
 		return false, fmt.Errorf("reading the request again: %w", err)
 	}
-	return now.UID == request.UID && now.DeletionTimestamp.IsZero(), nil
+	finished, _ := expiry(now, time.Time{})
+	return now.UID == request.UID && now.DeletionTimestamp.IsZero() && !finished, nil
 }
 
 func expire(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.APIServiceExportRequest) error {

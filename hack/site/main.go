@@ -10,7 +10,7 @@ import (
 
 func main() {
 	root := flag.String("root", ".", "Folder of the project.")
-	out := flag.String("o", "dist/site", "Folder to write to. What an earlier run left there is replaced.")
+	out := flag.String("o", "dist/site", "Folder to write to. A site of an earlier run is replaced, anything else is left as it is.")
 	flag.Parse()
 	n, err := Build(*root, *out)
 	if err != nil {

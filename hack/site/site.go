@@ -21,6 +21,8 @@ const (
 	// landing is the page that the others are reached from.
 	landing = docs + "/README.md"
 	style   = "style.css"
+	// marker is in every site: only what has it is replaced.
+	marker = ".kube-bind-site"
 )
 
 //go:embed assets
@@ -65,8 +67,8 @@ func Build(root, out string) (int, error) {
 	if err := s.navigation(); err != nil {
 		return 0, err
 	}
-	if err := os.RemoveAll(out); err != nil {
-		return 0, fmt.Errorf("removing the last site: %w", err)
+	if err := makeRoom(out); err != nil {
+		return 0, err
 	}
 	var errs []error
 	pages := 0
@@ -82,6 +84,22 @@ func Build(root, out string) (int, error) {
 	}
 	css, err := assets.ReadFile("assets/" + style)
 	return pages, errors.Join(append(errs, err, write(out, style, css))...)
+}
+
+// makeRoom makes room for a site, but only where nothing is or an earlier one.
+func makeRoom(out string) error {
+	entries, err := os.ReadDir(out)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("looking at the folder: %w", err)
+	}
+	if _, err := os.Lstat(filepath.Join(out, marker)); err != nil && len(entries) > 0 {
+		return fmt.Errorf("%s is no earlier site, and is left as it is: it has no %s, but %s; name another folder, or remove it", out, marker, entries[0].Name())
+	}
+	if err := os.RemoveAll(out); err != nil {
+		return fmt.Errorf("removing the last site: %w", err)
+	}
+	// First of all, so that one that is cut off can be replaced.
+	return write(out, marker, nil)
 }
 
 func write(out, name string, content []byte) error {

@@ -63,6 +63,19 @@ func TestBuildReplaces(t *testing.T) {
 	}
 }
 
+// What is no site is never removed.
+func TestBuildSparesOthers(t *testing.T) {
+	project := planted(t, map[string]string{"docs/README.md": "# Home\n\n## Part\n\n- [Page](page.md)\n", "docs/page.md": "# Page\n"})
+	for _, out := range []string{project, filepath.Join(project, "docs"), filepath.Join(project, "docs", "page.md")} {
+		if _, err := Build(project, out); err == nil {
+			t.Errorf("a site is built at %s", out)
+		}
+		if _, err := os.Stat(filepath.Join(project, "docs", "page.md")); err != nil {
+			t.Fatalf("after a site at %s: %v", out, err)
+		}
+	}
+}
+
 // What cannot be shown is refused when the site is built.
 func TestBuildRefuses(t *testing.T) {
 	for name, tc := range map[string]struct{ page, want string }{

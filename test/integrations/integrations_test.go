@@ -38,6 +38,8 @@ type service struct {
 	// one on the page, with its labels.
 	kind, status, secret string
 	labels               map[string]string
+	// data is in the Secret besides a password.
+	data map[string]string
 	// private is a Secret that the operator makes, too, and that is not for the user.
 	private       string
 	privateLabels map[string]string
@@ -62,6 +64,8 @@ func services() []service {
 		},
 		{
 			page: "cloudnative-pg.md", kind: "Cluster", secret: "orders-app", labels: map[string]string{"cnpg.io/cluster": "orders", "cnpg.io/userType": "app"},
+			// CloudNativePG names the Service alone here.
+			data:    map[string]string{"username": "app", "dbname": "app", "port": "5432", "host": "orders-rw"},
 			private: "orders-superuser", privateLabels: map[string]string{"cnpg.io/cluster": "orders", "cnpg.io/userType": "superuser"},
 			crds: func(t *testing.T, _ map[string]manifest) []*apiextensionsv1.CustomResourceDefinition {
 				return []*apiextensionsv1.CustomResourceDefinition{labelled(realCRD(t, "clusters.postgresql.cnpg.io"))}
@@ -260,9 +264,15 @@ func runtimeJSON(in map[string]any) map[string]any {
 func (w *world) secretComes(t *testing.T, s service, here, there *unstructured.Unstructured) {
 	t.Helper()
 	made, mine := secret(there.GetNamespace(), s.secret, s.labels), secret(here.GetNamespace(), s.secret, nil)
+	for key, value := range s.data {
+		made.Object["data"].(map[string]any)[key] = encoded(value)
+	}
 	expect.Create(t, w.Provider, secret(there.GetNamespace(), s.private, s.privateLabels))
 	expect.Create(t, w.Provider, made)
 	expect.Has(t, w.Consumer, mine, encoded("first"), "data", "password")
+	for key, value := range s.data {
+		expect.Has(t, w.Consumer, mine, encoded(value), "data", key)
+	}
 	expect.Change(t, w.Provider, made, expect.Set(encoded("second"), "data", "password"))
 	expect.Has(t, w.Consumer, mine, encoded("second"), "data", "password")
 	expect.Never(t, s.private+" should stay at the provider", func(ctx context.Context) error {

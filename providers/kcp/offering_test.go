@@ -126,6 +126,44 @@ func templatesAre(t *testing.T, c client.Client, want ...string) map[string]kube
 	return out
 }
 
+// nameIsTaken waits until the provider is told that a template of its own has the name of one for a binding.
+func nameIsTaken(t *testing.T, host client.Client, binding, template string) {
+	t.Helper()
+	eventually(t, "an Event about the name that is taken", func(ctx context.Context) error {
+		var events eventsv1.EventList
+		if err := host.List(ctx, &events); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool {
+			return e.Reason == "NotOffered" && e.Regarding.Name == binding && strings.Contains(e.Note, template)
+		}) {
+			return fmt.Errorf("there are %d others", len(events.Items))
+		}
+		return nil
+	})
+}
+
+// editIsKept describes a template, and takes a resource out: the text stays, and the resource comes back.
+func editIsKept(t *testing.T, host client.Client, template *kubebindv1alpha2.APIServiceExportTemplate) {
+	t.Helper()
+	eventually(t, "the provider's edit", func(ctx context.Context) error {
+		if err := host.Get(ctx, client.ObjectKeyFromObject(template), template); err != nil {
+			return err
+		}
+		template.Spec.Description, template.Spec.Resources = "Animals, and where they live.", template.Spec.Resources[:1]
+		return host.Update(ctx, template)
+	})
+	eventually(t, "the resource to be back", func(ctx context.Context) error {
+		if err := host.Get(ctx, client.ObjectKeyFromObject(template), template); err != nil {
+			return err
+		}
+		if len(template.Spec.Resources) != 2 || template.Spec.Description == "" {
+			return fmt.Errorf("it is %+v", template.Spec)
+		}
+		return nil
+	})
+}
+
 // What a provider's workspace binds is offered by a template for each scope, as long as it is bound. What is kcp's, ignored or
 // somebody else's template is left alone.
 func TestOffersWhatIsBound(t *testing.T) {
@@ -161,36 +199,8 @@ func TestOffersWhatIsBound(t *testing.T) {
 	if got := made["farm-namespaced"]; got.UID != taken.UID || got.Generation != taken.Generation || len(got.Annotations[kcp.OwnerBindingAnnotation]) > 0 {
 		t.Errorf("the provider's own template is %+v", got)
 	}
-	eventually(t, "an Event about the name that is taken", func(ctx context.Context) error {
-		var events eventsv1.EventList
-		if err := host.List(ctx, &events); err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool {
-			return e.Reason == "NotOffered" && e.Regarding.Name == "farm" && strings.Contains(e.Note, "farm-namespaced")
-		}) {
-			return fmt.Errorf("there are %d others", len(events.Items))
-		}
-		return nil
-	})
-
-	// The provider describes a template, and takes a resource out.
-	eventually(t, "the provider's edit", func(ctx context.Context) error {
-		if err := host.Get(ctx, client.ObjectKeyFromObject(&namespaced), &namespaced); err != nil {
-			return err
-		}
-		namespaced.Spec.Description, namespaced.Spec.Resources = "Animals, and where they live.", namespaced.Spec.Resources[:1]
-		return host.Update(ctx, &namespaced)
-	})
-	eventually(t, "the resource to be back", func(ctx context.Context) error {
-		if err := host.Get(ctx, client.ObjectKeyFromObject(&namespaced), &namespaced); err != nil {
-			return err
-		}
-		if len(namespaced.Spec.Resources) != 2 || namespaced.Spec.Description == "" {
-			return fmt.Errorf("it is %+v", namespaced.Spec)
-		}
-		return nil
-	})
+	nameIsTaken(t, host.Client, "farm", "farm-namespaced")
+	editIsKept(t, host.Client, &namespaced)
 	// The name becomes free.
 	if err := host.Delete(t.Context(), taken); err != nil {
 		t.Fatal(err)

@@ -70,7 +70,10 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	permit(session, facts)
+	if session != nil {
+		bound, claimed := reviewed(facts)
+		session.Reviewed(binding.Name, bound, claimed)
+	}
 	if binding.DeletionTimestamp != nil {
 		return c.unbind(ctx, facts, session)
 	}

@@ -4,6 +4,7 @@ package binding
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -154,6 +155,36 @@ func TestDecideConditions(t *testing.T) {
 			}
 			if have := text(got, kubebindv1alpha2.ConditionReady); have != tc.ready {
 				t.Errorf("Ready is %s, want %s", have, tc.ready)
+			}
+		})
+	}
+}
+
+// What a review has found is told of what was refused only, apart for bound and for claimed objects of the same resource.
+func TestReviewed(t *testing.T) {
+	cowboys, secrets := runtimeschema.GroupResource{Group: "wildwest.dev", Resource: "cowboys"}, runtimeschema.GroupResource{Resource: "secrets"}
+	here := sync.Denied{Here: true}
+	refused := func(f *Facts) {
+		f.Progress.Denied = map[runtimeschema.GroupResource]sync.Denied{cowboys: here, {Resource: "others"}: {There: true}}
+		f.Progress.Claims = map[runtimeschema.GroupVersionResource]connection.ClaimProgress{
+			secrets.WithVersion("v1"): {Denied: here}, cowboys.WithVersion("v1"): {Denied: here}, {Version: "v1", Resource: "configmaps"}: {},
+		}
+	}
+	for name, tc := range map[string]struct {
+		facts          Facts
+		bound, claimed map[runtimeschema.GroupResource]bool
+	}{
+		"nothing refused": {facts(), map[runtimeschema.GroupResource]bool{}, map[runtimeschema.GroupResource]bool{}},
+		"by a quota":      {facts(refused), map[runtimeschema.GroupResource]bool{cowboys: false}, map[runtimeschema.GroupResource]bool{secrets: false, cowboys: false}},
+		"bound": {facts(refused, lack(false, "patch")),
+			map[runtimeschema.GroupResource]bool{cowboys: true}, map[runtimeschema.GroupResource]bool{secrets: false, cowboys: false}},
+		"claimed": {facts(refused, lack(true, "patch")),
+			map[runtimeschema.GroupResource]bool{cowboys: false}, map[runtimeschema.GroupResource]bool{secrets: true, cowboys: false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bound, claimed := reviewed(tc.facts)
+			if !maps.Equal(bound, tc.bound) || !maps.Equal(claimed, tc.claimed) {
+				t.Errorf("bound %v, claimed %v", bound, claimed)
 			}
 		})
 	}

@@ -92,15 +92,21 @@ func denied(progress connection.Progress) []runtimeschema.GroupResource {
 	return out
 }
 
-// permit has what was refused tried again, if nothing is lacking any more.
-func permit(session *connection.Session, f Facts) {
-	refused := len(denied(f.Progress)) > 0
-	for _, claim := range f.Progress.Claims {
-		refused = refused || claim.Denied.Here
+// reviewed are the resources of which this cluster has said that we may not, bound ones and claimed ones, and whether a right is missing.
+func reviewed(f Facts) (bound, claimed map[runtimeschema.GroupResource]bool) {
+	lacks := func(resource runtimeschema.GroupResource, claimed bool) bool {
+		return slices.ContainsFunc(f.Lacks, func(l Lack) bool { return l.Resource == resource && l.Claimed == claimed })
 	}
-	if session != nil && refused && len(f.Lacks) == 0 {
-		session.Permitted(f.Binding.Name)
+	bound, claimed = map[runtimeschema.GroupResource]bool{}, map[runtimeschema.GroupResource]bool{}
+	for _, resource := range denied(f.Progress) {
+		bound[resource] = lacks(resource, false)
 	}
+	for gvr, claim := range f.Progress.Claims {
+		if claim.Denied.Here {
+			claimed[gvr.GroupResource()] = lacks(gvr.GroupResource(), true)
+		}
+	}
+	return bound, claimed
 }
 
 // lackOf is what it takes to work with a resource, as kubectl bind asks for it.

@@ -309,10 +309,11 @@ func referrerOf(gr schema.GroupResource, r Referrer, references []claims.Referen
 	}, nil
 }
 
-func (c *claimers) permitted(binding string) {
-	for _, r := range c.running {
-		if _, ok := r.byBinding[binding]; ok {
-			r.syncer.Permitted()
+func (c *claimers) reviewed(binding string, lacking map[schema.GroupResource]bool) {
+	for gvr, r := range c.running {
+		lacks, asked := lacking[gvr.GroupResource()]
+		if _, ok := r.byBinding[binding]; ok && asked {
+			r.syncer.Reviewed(lacks)
 		}
 	}
 }

@@ -164,11 +164,11 @@ func (p *places) retryFailed(s *Session) {
 	}
 }
 
-// permitted says that this cluster lets us do by now what a binding's claims need.
-func (p *places) permitted(binding string) {
+// reviewed says of resources that a binding claims whether this cluster withholds a right.
+func (p *places) reviewed(binding string, lacking map[schema.GroupResource]bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c := p.byUID[p.reported[binding]]; c != nil {
-		c.permitted(binding)
+		c.reviewed(binding, lacking)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -159,10 +160,11 @@ func (s *Session) Progress(binding string) Progress {
 	return out
 }
 
-// Permitted says that this cluster lets us do by now all that a binding needs: what it has refused is tried again.
-func (s *Session) Permitted(binding string) {
-	s.syncers.permitted(binding)
-	s.connection.places.permitted(binding)
+// Reviewed says of resources of which this cluster has said that we may not whether a right is missing: of bound ones and of claimed ones.
+// When one that was missing is not any more, what was refused is tried again.
+func (s *Session) Reviewed(binding string, bound, claimed map[schema.GroupResource]bool) {
+	s.syncers.reviewed(binding, bound)
+	s.connection.places.reviewed(binding, claimed)
 }
 
 // retarget follows a consumer namespace whose target has changed.

@@ -320,13 +320,13 @@ func (s *syncers) progress(binding string) Progress {
 	return out
 }
 
-// permitted says that this cluster lets us do by now what a binding needs.
-func (s *syncers) permitted(binding string) {
+// reviewed says of resources of a binding whether this cluster withholds a right.
+func (s *syncers) reviewed(binding string, lacking map[schema.GroupResource]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, r := range s.running {
-		if r.binding == binding {
-			r.syncer.Permitted()
+	for gr, lacks := range lacking {
+		if r := s.running[gr]; r != nil && r.binding == binding {
+			r.syncer.Reviewed(lacks)
 		}
 	}
 }

@@ -129,6 +129,40 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// Only a right that was missing and is given has failed objects tried again at once: whatever else refuses a write may refuse it again.
+func TestReviewed(t *testing.T) {
+	e, err := newEngine(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.problems.set(types.NamespacedName{Name: "billy"}, problem{ReasonConsumerRejected, "no"})
+	for _, step := range []struct {
+		what            string
+		lacking, denied bool
+		tried           int
+	}{
+		{"a quota refuses", false, false, 0},
+		{"and again", false, false, 0},
+		{"a right is missing", true, true, 0},
+		{"still", true, true, 0},
+		{"it is given", false, false, 1},
+		{"a quota refuses then", false, false, 0},
+	} {
+		e.deny(here, apierrors.NewForbidden(schema.GroupResource{}, "billy", nil))
+		e.Reviewed(step.lacking)
+		if got := e.Denied().Here; got != step.denied {
+			t.Errorf("%s: denied is %v", step.what, got)
+		}
+		if got := e.queue.Len(); got != step.tried {
+			t.Errorf("%s: %d objects are tried again, want %d", step.what, got, step.tried)
+		}
+		for e.queue.Len() > 0 {
+			key, _ := e.queue.Get()
+			e.queue.Done(key)
+		}
+	}
+}
+
 func TestDoubts(t *testing.T) {
 	d := newDoubts()
 	consumer, provider := types.NamespacedName{Name: "a"}, types.NamespacedName{Name: "p-a"}

@@ -43,6 +43,8 @@ type engine struct {
 	mu         gosync.Mutex
 	watchError string
 	denied     Denied
+	// lacking says that a right was missing when that was looked into last.
+	lacking bool
 }
 
 // Denied says which API servers have answered that the konnector may not.
@@ -178,20 +180,25 @@ func (e *engine) deny(on where, err error) {
 	}
 }
 
-// Denied says who has answered that we may not, since Permitted was called.
+// Denied says who has answered that we may not, and has not been looked into since.
 func (e *engine) Denied() Denied {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.denied
 }
 
-// Permitted says that the consumer's API server lets us do all that is needed by now: what failed is tried again.
-func (e *engine) Permitted() {
+// Reviewed says whether the consumer's API server was found to withhold a right, after it has answered that we may not. When it withholds
+// none any more, what failed is tried again. If it never did, then something else has refused a write, such as a quota, a policy or a
+// webhook: that may do so again, so objects keep to their own pace.
+func (e *engine) Reviewed(lacking bool) {
 	e.mu.Lock()
-	was := e.denied.Here
-	e.denied.Here = false
+	given := e.lacking && !lacking
+	e.lacking = lacking
+	if !lacking {
+		e.denied.Here = false
+	}
 	e.mu.Unlock()
-	if was {
+	if given {
 		e.RetryFailed()
 	}
 }

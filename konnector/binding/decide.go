@@ -334,12 +334,13 @@ func schemaInSync(f Facts) kubebindv1alpha2.Condition {
 func informersSynced(f Facts, wanted int) kubebindv1alpha2.Condition {
 	missing := lacking(f, func(l Lack) bool { return !l.Claimed && l.reads() })
 	theirs := deniedThere(f)
+	answers := f.Health.Synced && f.Health.Provider == nil // one that is away lets nothing be read whatever it said before
 	switch {
 	case f.Secret != nil:
 		return waiting(kubebindv1alpha2.ConditionInformersSynced)
 	case missing != "":
 		return permissionMissing(kubebindv1alpha2.ConditionInformersSynced, missing)
-	case f.Progress.Synced < f.Progress.Running && theirs != "":
+	case answers && f.Progress.Synced < f.Progress.Running && theirs != "":
 		return permissionMissing(kubebindv1alpha2.ConditionInformersSynced, fmt.Sprintf("The provider does not let this cluster read %s: it gives the rights "+
 			"for an export itself, and the conditions of its APIServiceExport %s say what is wrong. %s", theirs, f.Binding.Export(), f.Progress.WatchError))
 	case !f.Health.Synced, wanted == 0, f.Progress.Running < wanted, f.Progress.Synced < f.Progress.Running:

@@ -89,6 +89,11 @@ func lack(claimed bool, verbs ...string) func(*Facts) {
 	}
 }
 
+// deniedByProvider is what the provider has said of a resource that is not watched.
+func deniedByProvider(f *Facts) {
+	f.Progress.Synced, f.Progress.Denied = 0, map[runtimeschema.GroupResource]sync.Denied{{Group: "wildwest.dev", Resource: "cowboys"}: {There: true}}
+}
+
 func TestDecideConditions(t *testing.T) {
 	for name, tc := range map[string]struct {
 		facts Facts
@@ -142,9 +147,12 @@ func TestDecideConditions(t *testing.T) {
 			kubebindv1alpha2.ConditionObjectsInSync, "False/Warning/PermissionMissing", "False/Warning/PermissionMissing"},
 		"no right on what is claimed": {facts(lack(true, "list")),
 			kubebindv1alpha2.ConditionPermissionClaim, "False/Warning/PermissionMissing", "True//"},
-		"the provider gives no right": {facts(func(f *Facts) {
-			f.Progress.Synced, f.Progress.Denied = 0, map[runtimeschema.GroupResource]sync.Denied{{Group: "wildwest.dev", Resource: "cowboys"}: {There: true}}
-		}), kubebindv1alpha2.ConditionInformersSynced, "False/Warning/PermissionMissing", "False/Warning/PermissionMissing"},
+		"the provider gives no right": {facts(deniedByProvider),
+			kubebindv1alpha2.ConditionInformersSynced, "False/Warning/PermissionMissing", "False/Warning/PermissionMissing"},
+		"the provider gave no right, and is away": {facts(deniedByProvider, away(kubebindv1alpha2.ReasonProviderUnreachable)),
+			kubebindv1alpha2.ConditionInformersSynced, "False/Info/InformersPending", "False/Warning/ProviderUnreachable"},
+		"the provider gave no right, and is connected to anew": {facts(deniedByProvider, func(f *Facts) { f.Health.Synced = false }),
+			kubebindv1alpha2.ConditionInformersSynced, "False/Info/InformersPending", "False/Info/Pending"},
 		"W45 one object fails, the binding is ready": {facts(func(f *Facts) { f.Progress.Problems = map[string]int{"Conflict": 2, "Rejected": 1} }),
 			kubebindv1alpha2.ConditionObjectsInSync, "False/Info/ObjectsFailing", "True//"},
 	} {

@@ -15,8 +15,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/util/flowcontrol"
 	clocktesting "k8s.io/utils/clock/testing"
 
@@ -160,6 +162,29 @@ func TestReviewed(t *testing.T) {
 			key, _ := e.queue.Get()
 			e.queue.Done(key)
 		}
+	}
+}
+
+// What the provider had against a watch is forgotten once everything is watched: what is not watched later waits for something else.
+func TestDeniedUntilSynced(t *testing.T) {
+	client := dynamicfake.NewSimpleDynamicClient(runtime.NewScheme())
+	s, err := New(Options{Consumer: client, Provider: client, Changed: func() {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, on := range []where{here, there} {
+		s.watchFailed(on)(apierrors.NewForbidden(schema.GroupResource{}, "", nil))
+	}
+	if got := s.Denied(); got != (Denied{Here: true, There: true}) || s.WatchError() == "" {
+		t.Errorf("not synced: %+v, error %q", got, s.WatchError())
+	}
+	s.ctx = t.Context() // synced: there is no informer that is not
+	if got := s.Denied(); got != (Denied{Here: true}) {
+		t.Errorf("synced: %+v", got)
+	}
+	s.ctx = nil
+	if got := s.Denied(); got != (Denied{Here: true}) || s.WatchError() != "" {
+		t.Errorf("not synced any more: %+v, error %q", got, s.WatchError())
 	}
 }
 

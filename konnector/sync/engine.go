@@ -180,6 +180,14 @@ func (e *engine) deny(on where, err error) {
 	}
 }
 
+// watched forgets what API servers had against watches: it is synced. What this cluster has against us is for Reviewed to forget.
+func (e *engine) watched() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.watchError = ""
+	e.denied.There = false
+}
+
 // Denied says who has answered that we may not, and has not been looked into since.
 func (e *engine) Denied() Denied {
 	e.mu.Lock()

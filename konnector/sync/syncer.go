@@ -187,6 +187,15 @@ func (s *Syncer) Synced() bool {
 	return targeted && s.consumer.synced() && s.provider.synced()
 }
 
+// Denied says who has answered that we may not, as far as that still counts: the provider's answer does until it is synced, and then what is
+// not synced later waits for something else.
+func (s *Syncer) Denied() Denied {
+	if s.Synced() {
+		s.watched()
+	}
+	return s.engine.Denied()
+}
+
 // EnqueueNamespace looks at all objects of a consumer namespace again: its target has changed.
 func (s *Syncer) EnqueueNamespace(namespace string) {
 	for _, key := range s.consumer.keys(namespace) {

@@ -9,8 +9,15 @@ set -euo pipefail
 check=$1
 database=${GOVULNDB:-https://vuln.go.dev}
 
-# With -version the program says when the database was changed last, if it gets to know.
-if ! timeout 20 "$check" -db "$database" -version | grep '^DB updated:' >/dev/null; then
+# With -version the program says when the database was changed last, if it gets to know. To wait for it in vain is not to know; that the
+# program does not run, or gives up, is something else.
+status=0
+version=$(timeout "${GOVULNDB_PATIENCE:-20}" "$check" -db "$database" -version) || status=$?
+if [ "$status" -ne 0 ] && [ "$status" -ne 124 ]; then
+	echo "lint: $check -version has failed with status $status" >&2
+	exit "$status"
+fi
+if ! grep '^DB updated:' <<<"$version" >/dev/null; then
 	echo "lint: govulncheck is skipped: its database $database cannot be reached"
 	exit 0
 fi

@@ -68,10 +68,14 @@ func (m *Metrics) Start(ctx context.Context) error {
 	return nil
 }
 
-// Engage implements multicluster.Aware: what is counted of a logical cluster goes with it.
+// Engage implements multicluster.Aware: what is counted of a logical cluster goes with it. One that has ended already is late, and
+// is not to displace the one after it.
 func (m *Metrics) Engage(ctx context.Context, name multicluster.ClusterName, _ cluster.Cluster) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil
+	}
 	engaged := &engagement{objects: map[subject]state{}}
 	m.clusters[name] = engaged
 	context.AfterFunc(ctx, func() {

@@ -94,3 +94,22 @@ func TestMetricsOfAnEngagementAnew(t *testing.T) {
 		}
 	})
 }
+
+// An engagement that has ended before it began displaces none.
+func TestMetricsOfALateEngagement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMetrics()
+		late, end := context.WithCancel(t.Context())
+		end()
+		for _, ctx := range []context.Context{t.Context(), late} {
+			if err := m.Engage(ctx, "one", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		m.note("one", subject{kind: "APIServiceExport"}, Readiness{}, Readiness{Status: "True"}, time.Time{})
+		if n := testutil.CollectAndCount(census{m}); n != 1 {
+			t.Errorf("%d series are shown", n)
+		}
+	})
+}

@@ -237,49 +237,14 @@ func TestReplicasShareWorkspaces(t *testing.T) {
 	t.Parallel()
 	s := share(t)
 	s.provide(t)
-	owners := s.settle(t)
-	var mine, others []*wild.Provider // of the first replica, and of the second
-	for i, host := range s.hosts {
-		switch who := s.touch(t, host, "touched"); who {
-		case s.replicas[0]:
-			mine = append(mine, s.hosts[i])
-		case s.replicas[1]:
-			others = append(others, s.hosts[i])
-		}
-	}
-	for _, pair := range [][]*wild.Provider{mine, others} {
-		for _, host := range pair {
-			if owners[string(host.Cluster)] != owners[string(pair[0].Cluster)] {
-				t.Fatalf("the Leases say %v, and one replica has worked on %s and %s", owners, host.Path, pair[0].Path)
-			}
-		}
-	}
+	mine, others := s.divided(t)
 	consumer := s.replicas[0].bind(t, mine[0], "cowboys", "share-before")
 	consumer.team(t)
 	served := map[string]int{}
 	for _, host := range others {
 		served[host.Path] = s.replicas[1].served(t, string(host.Cluster))
 	}
-
-	killed := time.Now()
-	if err := s.replicas[0].process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	for _, host := range s.hosts {
-		show(t, host, "moved")
-	}
-	for _, host := range others {
-		seen(t, host, "moved")
-	}
-	t.Logf("the other's own workspaces are worked on %s after the kill", time.Since(killed).Round(time.Second/10))
-	for _, host := range mine {
-		seen(t, host, "moved")
-	}
-	if took := time.Since(killed); took > moves {
-		t.Errorf("the workspaces moved within %s, should be %s", took, moves)
-	} else {
-		t.Logf("%d workspaces moved within %s", len(mine), took.Round(time.Second/10))
-	}
+	s.killed(t, mine, others)
 	another := s.replicas[1].bind(t, mine[0], "cowboys", "share-after")
 	another.team(t)
 	ns := &kubebindv1alpha2.APIServiceNamespace{}
@@ -299,6 +264,52 @@ func TestReplicasShareWorkspaces(t *testing.T) {
 		}
 	}
 	s.replaced(t)
+}
+
+// divided returns the workspaces on which the first replica works, and those of the second: each has been seen to.
+func (s *shared) divided(t *testing.T) (mine, others []*wild.Provider) {
+	t.Helper()
+	owners := s.settle(t)
+	for i, host := range s.hosts {
+		switch who := s.touch(t, host, "touched"); who {
+		case s.replicas[0]:
+			mine = append(mine, s.hosts[i])
+		case s.replicas[1]:
+			others = append(others, s.hosts[i])
+		}
+	}
+	for _, pair := range [][]*wild.Provider{mine, others} {
+		for _, host := range pair {
+			if owners[string(host.Cluster)] != owners[string(pair[0].Cluster)] {
+				t.Fatalf("the Leases say %v, and one replica has worked on %s and %s", owners, host.Path, pair[0].Path)
+			}
+		}
+	}
+	return mine, others
+}
+
+// killed kills the first replica, and waits until its workspaces are worked on.
+func (s *shared) killed(t *testing.T, mine, others []*wild.Provider) {
+	t.Helper()
+	killed := time.Now()
+	if err := s.replicas[0].process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range s.hosts {
+		show(t, host, "moved")
+	}
+	for _, host := range others {
+		seen(t, host, "moved")
+	}
+	t.Logf("the other's own workspaces are worked on %s after the kill", time.Since(killed).Round(time.Second/10))
+	for _, host := range mine {
+		seen(t, host, "moved")
+	}
+	if took := time.Since(killed); took > moves {
+		t.Errorf("the workspaces moved within %s, should be %s", took, moves)
+	} else {
+		t.Logf("%d workspaces moved within %s", len(mine), took.Round(time.Second/10))
+	}
 }
 
 // replaced starts a replica in the place of the first one, and ends it again.

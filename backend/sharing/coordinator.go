@@ -57,8 +57,12 @@ func DefaultTiming() Timing {
 // gap is how long a replica waits for more news before it looks at the Leases early.
 const gap = 200 * time.Millisecond
 
-// farewell is how long a replica that ends may take to give back what it has.
-const farewell = 5 * time.Second
+// lastWork is how long a replica that ends waits for work that does not end, and farewell how long it may then take to give back
+// what nobody works on. Together they must be shorter than the patience of others.
+const (
+	lastWork = 3 * time.Second
+	farewell = 5 * time.Second
+)
 
 // Coordinator shares logical clusters out. It engages those of a manager whose turn this replica is.
 type Coordinator struct {
@@ -166,9 +170,7 @@ func (r runnable) Start(ctx context.Context) error {
 			}
 		}
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-	defer cancel()
-	if err := c.end(stop); err != nil {
+	if err := c.end(context.WithoutCancel(ctx)); err != nil {
 		c.opts.Logger.Error(err, "giving back logical clusters: others will take them when they find this replica dead")
 	}
 	return nil
@@ -300,11 +302,12 @@ func (c *Coordinator) end(ctx context.Context) error {
 	c.mu.Lock()
 	c.running = false
 	c.expiry.Stop()
-	holds := map[string]*hold{}
+	done := map[string]*hold{}
 	for key, g := range c.groups {
 		if g.hold != nil {
-			holds[key] = c.letGo(g, changeGiven)
+			c.letGo(g, changeGiven)
 		}
+		done[key] = g.last
 	}
 	joined := c.joined
 	c.mu.Unlock()
@@ -312,14 +315,18 @@ func (c *Coordinator) end(ctx context.Context) error {
 		return nil
 	}
 	c.steps.Wait()
-	for key, h := range holds {
-		if err := h.wait(ctx); err != nil {
-			return fmt.Errorf("waiting for the work on the group %s to end: %w", key, err)
+	work, cancel := context.WithTimeout(ctx, lastWork)
+	defer cancel()
+	for _, h := range done {
+		if h.wait(work) != nil {
+			break
 		}
 	}
-	listed, err := c.store.list(ctx)
+	call, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
+	listed, err := c.store.list(call)
 	if err != nil {
 		return err
 	}
-	return c.giveBack(ctx, listed)
+	return c.giveBack(call, listed, done)
 }

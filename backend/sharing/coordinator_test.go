@@ -4,6 +4,7 @@ package sharing
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	"sigs.k8s.io/multicluster-runtime/pkg/manager/coordinator/sharded/sharder"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 )
@@ -159,6 +161,85 @@ func TestEndedReplica(t *testing.T) {
 	})
 }
 
+// A replica that ends while some of its work does not gives back the rest, and others leave to it what it still works on.
+func TestEndedReplicaStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, names := newWorld(t), clusterNames(20)
+		first, second := w.start(names...), w.start(names...)
+		pass(time.Minute)
+		mine := of(w.await(time.Second, names), first)
+		if len(mine) < 2 {
+			t.Fatalf("it has only %v", mine)
+		}
+		first.stick(mine[0], time.Minute)
+		first.stop()
+		if l, _ := w.lease("group/" + string(mine[0])); l.holder != first.id {
+			t.Errorf("what it still works on is %q's", l.holder)
+		}
+		idle := slices.DeleteFunc(slices.Clone(names), func(name multicluster.ClusterName) bool { return name == mine[0] })
+		if n := len(of(w.await(5*time.Second, idle), second)); n != len(idle) {
+			t.Errorf("the other has %d of %d", n, len(idle))
+		}
+		w.await(20*time.Second, names)
+	})
+}
+
+// A replica that had to end its work, and is asked for it when it takes part again, gives it only when nobody is at it any more.
+func TestGivenAfterLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, names := newWorld(t), clusterNames(20)
+		first := w.start(names...)
+		w.await(10*time.Second, names)
+		both := []sharder.PeerInfo{{ID: "replica-1"}, {ID: "replica-2"}}
+		i := slices.IndexFunc(names, func(name multicluster.ClusterName) bool {
+			return sharder.NewHRW().ShouldOwn(string(name), both, both[1])
+		})
+		first.stick(names[i], 25*time.Second)
+		first.desk.setCut(true)
+		second := w.start(names...)
+		pass(DefaultTiming().Deadline + time.Second)
+		if _, ctx := first.engagements(names[i]); ctx.Err() == nil {
+			t.Fatal("it has not ended its work")
+		}
+		if l, _ := w.lease("group/" + string(names[i])); l.askedBy != second.id {
+			t.Fatalf("the group is asked for by %q", l.askedBy)
+		}
+		first.desk.setCut(false)
+		pass(time.Minute)
+		if who := w.await(time.Second, names)[names[i]]; who != second {
+			t.Errorf("%s works on it", who.id)
+		}
+	})
+}
+
+// sluggish is a controller that is engaged until that ends.
+type sluggish struct{ calls int }
+
+// Engage implements multicluster.Aware.
+func (s *sluggish) Engage(ctx context.Context, _ multicluster.ClusterName, _ cluster.Cluster) error {
+	s.calls++
+	<-ctx.Done()
+	return nil
+}
+
+// When an engagement ends before all controllers have been engaged, the rest is not.
+func TestEngagementEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, names := newWorld(t), clusterNames(1)
+		r, first, second := w.start(), &sluggish{}, &sluggish{}
+		r.AddAware(first)
+		r.AddAware(second)
+		r.know(names[0])
+		w.await(10*time.Second, names)
+		pass(5 * time.Second)
+		r.clusters[names[0]]()
+		pass(5 * time.Second)
+		if first.calls != 1 || second.calls != 0 {
+			t.Errorf("they were engaged %d and %d times", first.calls, second.calls)
+		}
+	})
+}
+
 // A replica that comes gets its share, and nothing else moves. It gets nothing that it does not know.
 func TestNewReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -300,12 +381,15 @@ func TestRemovedLeases(t *testing.T) {
 // controller.
 func TestRandomWalk(t *testing.T) {
 	for seed := range uint64(6) {
-		synctest.Test(t, func(t *testing.T) { walk(t, rand.New(rand.NewPCG(seed, 0))) })
+		t.Run(fmt.Sprintf("seed-%d", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { walk(t, seed) })
+		})
 	}
 }
 
-func walk(t *testing.T, dice *rand.Rand) {
-	w, names := newWorld(t), clusterNames(12)
+func walk(t *testing.T, seed uint64) {
+	w, names, dice := newWorld(t), clusterNames(12), rand.New(rand.NewPCG(seed, 0))
+	w.seed = seed
 	w.group = pairs
 	replicas := []*replica{w.start(names...), w.start(names...), w.start(names...)}
 	for range 60 {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -33,8 +34,10 @@ type board struct {
 // desk is a replica's way to the board: it takes time, and may be cut.
 type desk struct {
 	*board
-	mu  sync.Mutex
-	cut bool
+	// delay is how long a way takes.
+	delay func() time.Duration
+	mu    sync.Mutex
+	cut   bool
 }
 
 func (d *desk) setCut(cut bool) {
@@ -56,7 +59,7 @@ func (d *desk) way(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(time.Duration(rand.IntN(300)) * time.Millisecond):
+	case <-time.After(d.delay()):
 	}
 	if d.isCut() {
 		return errCut
@@ -122,6 +125,8 @@ func (d *desk) isAsRead(l lease) error {
 // world is a board, logical clusters and replicas that share them.
 type world struct {
 	t *testing.T
+	// seed is what all delays follow from.
+	seed uint64
 	// ctx ends with the test, which then waits for work to end: in a bubble time stands still after that.
 	ctx   context.Context
 	work  sync.WaitGroup
@@ -147,8 +152,19 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() {
 		end()
 		w.work.Wait()
+		if t.Failed() {
+			t.Logf("the seed of the delays is %d", w.seed)
+		}
 	})
 	return w
+}
+
+// delay is a time below most that follows from the seed, from whose it is and from when: in a bubble, whose time begins anew each
+// time, it is the same when a test is repeated, in whatever order those who work at once are asked.
+func (w *world) delay(most time.Duration, of ...string) time.Duration {
+	h := fnv.New64a()
+	fmt.Fprint(h, time.Now().UnixNano(), of)
+	return time.Duration(rand.New(rand.NewPCG(w.seed, h.Sum64())).Int64N(int64(most)))
 }
 
 // replica is a coordinator with a controller.
@@ -169,6 +185,8 @@ type replica struct {
 	engaged map[multicluster.ClusterName][]context.Context
 	// refuse is how often its controller is yet to refuse to be engaged.
 	refuse int
+	// stuck is for how long its controller does not notice that its work on a logical cluster should end, the next time.
+	stuck map[multicluster.ClusterName]time.Duration
 }
 
 // start starts a replica that knows these logical clusters.
@@ -178,6 +196,7 @@ func (w *world) start(names ...multicluster.ClusterName) *replica {
 		world: w, desk: &desk{board: w.board}, id: fmt.Sprintf("replica-%d", w.replicas), ended: make(chan struct{}), dead: make(chan struct{}),
 		clusters: map[multicluster.ClusterName]context.CancelFunc{}, engaged: map[multicluster.ClusterName][]context.Context{},
 	}
+	r.desk.delay = func() time.Duration { return w.delay(300*time.Millisecond, r.id, "desk") }
 	r.Coordinator = newCoordinator(Options{ID: r.id, Group: w.group}, r.desk)
 	r.AddAware(controller{r})
 	var ctx context.Context
@@ -253,7 +272,7 @@ func (c controller) Engage(ctx context.Context, name multicluster.ClusterName, _
 			if _, err := fence.Reconcile(c.world.ctx, mcreconcile.Request{ClusterName: name}); err != nil {
 				c.world.t.Error(err)
 			}
-			<-time.After(time.Duration(20+rand.IntN(100)) * time.Millisecond)
+			<-time.After(20*time.Millisecond + c.world.delay(100*time.Millisecond, c.id, string(name)))
 		}
 	})
 	return nil
@@ -277,11 +296,11 @@ func (c controller) Reconcile(ctx context.Context, req mcreconcile.Request) (ctr
 	select { // as a call to the server
 	case <-ctx.Done():
 	case <-c.dead:
-	case <-time.After(time.Duration(rand.IntN(200)) * time.Millisecond):
+	case <-time.After(w.delay(200*time.Millisecond, c.id, string(name), "call")):
 	}
 	select { // until it has noticed
 	case <-c.dead:
-	case <-time.After(time.Duration(rand.IntN(500)) * time.Millisecond):
+	case <-time.After(w.delay(500*time.Millisecond, c.id, string(name)) + c.unstick(name)):
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -289,6 +308,22 @@ func (c controller) Reconcile(ctx context.Context, req mcreconcile.Request) (ctr
 		delete(w.inside[name], c.replica)
 	}
 	return ctrl.Result{}, nil
+}
+
+// unstick is for how long the work on a logical cluster is stuck, this time.
+func (r *replica) unstick(name multicluster.ClusterName) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer delete(r.stuck, name)
+	return r.stuck[name]
+}
+
+// stick has the work on a logical cluster be stuck, and returns when it is.
+func (r *replica) stick(name multicluster.ClusterName, d time.Duration) {
+	r.mu.Lock()
+	r.stuck = map[multicluster.ClusterName]time.Duration{name: d}
+	r.mu.Unlock()
+	pass(time.Second)
 }
 
 // served is who works on each of the logical clusters, if all of them have been worked on within the last seconds.

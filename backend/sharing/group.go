@@ -22,8 +22,8 @@ const (
 type group struct {
 	key     string
 	members map[*member]bool
-	// hold is the work on it, nil while this replica does none.
-	hold *hold
+	// hold is the work on it, nil while this replica does none. last is that or the one that ended last, in which somebody may still work.
+	hold, last *hold
 	// busy is whether a step for it is being done.
 	busy bool
 }
@@ -46,19 +46,34 @@ type hold struct {
 	// inside is how many work right now. idle is closed when it has ended and nobody does any more.
 	inside int
 	idle   chan struct{}
+	// before is an earlier one in which somebody still worked when this one began.
+	before *hold
 }
 
-// wait waits until nobody works any more. Nobody does who never began.
+// wait waits until nobody works any more, be it since an earlier hold. Nobody does who never began.
 func (h *hold) wait(ctx context.Context) error {
-	if h == nil {
-		return nil
+	for ; h != nil; h = h.before {
+		select {
+		case <-h.idle:
+		case <-ctx.Done():
+			if !h.over() {
+				return ctx.Err()
+			}
+		}
 	}
-	select {
-	case <-h.idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	return nil
+}
+
+// over tells whether nobody works any more.
+func (h *hold) over() bool {
+	for ; h != nil; h = h.before {
+		select {
+		case <-h.idle:
+		default:
+			return false
+		}
 	}
+	return true
 }
 
 // add takes a logical cluster in. One of the same name leaves: it has been replaced.
@@ -101,7 +116,7 @@ func (c *Coordinator) forget(m *member) {
 
 // tidy forgets a group of which nothing is left. Callers hold the lock.
 func (c *Coordinator) tidy(g *group) {
-	if len(g.members) == 0 && g.hold == nil && !g.busy {
+	if len(g.members) == 0 && g.hold == nil && !g.busy && g.last.over() {
 		delete(c.groups, g.key)
 	}
 }
@@ -145,8 +160,11 @@ func (c *Coordinator) hold(ctx context.Context, key string) {
 		return
 	}
 	h := &hold{idle: make(chan struct{})}
+	if !g.last.over() {
+		h.before = g.last
+	}
 	h.ctx, h.cancel = context.WithCancel(ctx)
-	g.hold = h
+	g.hold, g.last = h, h
 	c.opts.Metrics.held.Inc()
 	c.opts.Metrics.changes.WithLabelValues(changeTaken).Inc()
 	c.opts.Logger.Info("this replica works on a group of logical clusters", "group", key, "members", len(g.members))
@@ -155,19 +173,23 @@ func (c *Coordinator) hold(ctx context.Context, key string) {
 	}
 }
 
-// release ends the work on a group, if there is any, and returns it.
+// release ends the work on a group, if there is any, and returns what was done last: that may have ended before, with somebody
+// still at it.
 func (c *Coordinator) release(key, change string) *hold {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	g := c.groups[key]
-	if g == nil || g.hold == nil {
+	if g == nil {
 		return nil
 	}
-	return c.letGo(g, change)
+	if g.hold != nil {
+		c.letGo(g, change)
+	}
+	return g.last
 }
 
 // letGo ends the work on a group. Callers hold the lock.
-func (c *Coordinator) letGo(g *group, change string) *hold {
+func (c *Coordinator) letGo(g *group, change string) {
 	h := g.hold
 	g.hold = nil
 	h.cancel()
@@ -177,7 +199,6 @@ func (c *Coordinator) letGo(g *group, change string) *hold {
 	c.opts.Metrics.held.Dec()
 	c.opts.Metrics.changes.WithLabelValues(change).Inc()
 	c.opts.Logger.Info("this replica works on a group of logical clusters no more", "group", g.key, "why", change)
-	return h
 }
 
 // serve engages a logical cluster as long as it is there and its group is this replica's, as often as it takes. Its context is its
@@ -214,6 +235,9 @@ func (c *Coordinator) engage(ctx context.Context, m *member) error {
 	awares := append([]multicluster.Aware(nil), c.awares...)
 	c.mu.Unlock()
 	for _, aware := range awares {
+		if err := ctx.Err(); err != nil {
+			return err // the next engagement may have begun by now
+		}
 		if err := aware.Engage(ctx, m.name, m.cluster); err != nil {
 			return err
 		}
@@ -242,12 +266,14 @@ func (c *Coordinator) enter(ctx context.Context, name multicluster.ClusterName) 
 		h.inside--
 		if h.inside == 0 && m.group.hold != h {
 			close(h.idle)
+			c.tidy(m.group)
 		}
 	}, true
 }
 
-// giveBack removes the Leases of all groups that this replica has, and at last its own.
-func (c *Coordinator) giveBack(ctx context.Context, listed []lease) error {
+// giveBack removes the Leases of all groups that this replica has and nobody works on any more, and at last its own. Others wait until
+// this replica is dead before they take the rest.
+func (c *Coordinator) giveBack(ctx context.Context, listed []lease, done map[string]*hold) error {
 	var errs []error
 	var own *lease
 	for _, l := range listed {
@@ -255,6 +281,8 @@ func (c *Coordinator) giveBack(ctx context.Context, listed []lease) error {
 		case l.holder != c.opts.ID:
 		case l.of == ofReplica:
 			own = &l
+		case !done[l.key].over():
+			errs = append(errs, fmt.Errorf("the work on the group %s has not ended", l.key))
 		default:
 			if err := c.store.remove(ctx, l); err != nil && !overtaken(err) {
 				errs = append(errs, err)

@@ -3,6 +3,7 @@
 #
 # vulnerabilities.sh GOVULNCHECK: fails if the Go module of the current folder calls code that is known to be vulnerable. Where the
 # database (GOVULNDB, by default https://vuln.go.dev) cannot be reached, it says so and checks nothing; whatever else goes wrong is a failure.
+# GOVULNDB_PATIENCE (20) is how many seconds it waits for the database.
 
 set -euo pipefail
 

@@ -66,7 +66,7 @@ test: test-unit test-e2e test-kcp ## Run all tests.
 .PHONY: test-unit
 test-unit: tools-test $(GOTESTSUM) ## Run the tests of single packages; those that need one start real API servers.
 	@packages=$$(go list ./... | grep -Ev '$(E2E)'); \
-	$(GOTESTSUM) --format=standard-quiet -- -count=1 -p=2 -timeout=15m $$packages
+	$(GOTESTSUM) --format=standard-quiet -- -count=1 -p=2 -timeout=25m $$packages
 
 .PHONY: test-e2e
 test-e2e: tools-test build $(GOTESTSUM) ## Run the shipped binaries against two control planes.

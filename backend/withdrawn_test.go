@@ -147,3 +147,27 @@ func withdraw(t *testing.T, withRequest bool, from string) {
 	release()
 	never(t, "the export came back", away)
 }
+
+// Who binds again what the provider has withdrawn gets it again, as long as it is offered: the request of before is no answer.
+func TestWithdrawnExportIsBoundAgain(t *testing.T) {
+	start(t)
+	a := newAPI(t, "mangos", apiextensionsv1.NamespaceScoped)
+	template := newTemplate(t, "", nil, a)
+	c := bind(t, newNamespace(t, "-requests"), "fruit", t.Name(), template.Name)
+	before := inSync(t, c.namespace, "fruit", "")
+	if err := admin(t).Delete(t.Context(), before); err != nil {
+		t.Fatal(err)
+	}
+	request := &kubebindv1alpha2.APIServiceExportRequest{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "fruit"}}
+	eventually(t, "the request to go, too", func(ctx context.Context) error {
+		if err := admin(t).Get(ctx, client.ObjectKeyFromObject(request), request.DeepCopy()); !apierrors.IsNotFound(err) {
+			return errors.Join(errors.New("it is there"), err)
+		}
+		return nil
+	})
+	request.Spec.Resources = []kubebindv1alpha2.ExportedResource{a.resource()}
+	answered(t, c, create(t, c.Client, request), kubebindv1alpha2.PhaseSucceeded, "")
+	if after := inSync(t, c.namespace, "fruit", ""); after.UID == before.UID {
+		t.Error("it is the export of before")
+	}
+}

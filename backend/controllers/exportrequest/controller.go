@@ -43,9 +43,11 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, request *k
 	if !request.DeletionTimestamp.IsZero() {
 		return 0, nil
 	}
-	if finished, left := expiry(request, r.now()); finished && left > 0 {
-		return left, nil
-	} else if finished {
+	if finished, left := expiry(request, r.now()); finished {
+		withdrawn, err := isWithdrawn(ctx, scope, request)
+		if err != nil || left > 0 && !withdrawn {
+			return left, err
+		}
 		return 0, expire(ctx, scope, request)
 	}
 	f, err := r.read(ctx, scope, request)
@@ -184,6 +186,19 @@ func stillStands(ctx context.Context, scope loop.Scope, request *kubebindv1alpha
 	}
 	finished, _ := expiry(now, time.Time{})
 	return now.UID == request.UID && now.DeletionTimestamp.IsZero() && !finished, nil
+}
+
+// isWithdrawn tells whether the export is no more that a request has become. As long as such a request stood, who binds again would be
+// told that all is well.
+func isWithdrawn(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.APIServiceExportRequest) (bool, error) {
+	if request.Status.Phase != kubebindv1alpha2.PhaseSucceeded {
+		return false, nil
+	}
+	export, err := exportOf(ctx, scope, request)
+	if err == nil && export == nil {
+		export, err = exportOf(ctx, scope.Live, request)
+	}
+	return export == nil, err
 }
 
 func expire(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.APIServiceExportRequest) error {

@@ -4,15 +4,12 @@ package e2e
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -83,17 +80,7 @@ func TestRealCRDs(t *testing.T) {
 			expect.Exists(t, p.Provider, copied)
 			status := parsed(t, real.status).Object
 			expect.ChangeStatus(t, p.Provider, copied, expect.Set(status, "status"))
-			expect.Eventually(t, "the status should come down", func(ctx context.Context) error {
-				there, thereErr := expect.Get(ctx, p.Provider, copied)
-				o, err := expect.Get(ctx, p.Consumer, here)
-				if err := errors.Join(err, thereErr); err != nil {
-					return err
-				}
-				if there.Object["status"] == nil || !equality.Semantic.DeepEqual(o.Object["status"], there.Object["status"]) {
-					return fmt.Errorf("it is %v, not %v", o.Object["status"], there.Object["status"])
-				}
-				return nil
-			})
+			expect.SameStatus(t, p.Provider, copied, p.Consumer, here)
 			refuses(t, p, here)
 			expect.Delete(t, p.Consumer, here)
 			expect.Gone(t, p.Consumer, here)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -148,6 +149,22 @@ func Has(t *testing.T, side *pair.Side, like *unstructured.Unstructured, want st
 		return nil
 	})
 	return o
+}
+
+// SameStatus waits until what a consumer sees has the very status that the provider has given it, which must be one.
+func SameStatus(t *testing.T, provider *pair.Side, there *unstructured.Unstructured, consumer *pair.Side, here *unstructured.Unstructured) {
+	t.Helper()
+	Eventually(t, "the status should come down", func(ctx context.Context) error {
+		said, saidErr := Get(ctx, provider, there)
+		seen, err := Get(ctx, consumer, here)
+		if err := errors.Join(saidErr, err); err != nil {
+			return err
+		}
+		if said.Object["status"] == nil || !equality.Semantic.DeepEqual(seen.Object["status"], said.Object["status"]) {
+			return fmt.Errorf("it is %v, not %v", seen.Object["status"], said.Object["status"])
+		}
+		return nil
+	})
 }
 
 // Lacks waits until an object has nothing at a path.

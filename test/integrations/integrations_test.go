@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -237,17 +235,7 @@ func (w *world) statusComes(t *testing.T, s service, here, there *unstructured.U
 		t.Fatal(err)
 	}
 	expect.ChangeStatus(t, w.Provider, there, expect.Set(runtimeJSON(status), "status"))
-	expect.Eventually(t, "the status should come down", func(ctx context.Context) error {
-		said, saidErr := expect.Get(ctx, w.Provider, there)
-		seen, err := expect.Get(ctx, w.Consumer, here)
-		if err := errors.Join(saidErr, err); err != nil {
-			return err
-		}
-		if said.Object["status"] == nil || !equality.Semantic.DeepEqual(seen.Object["status"], said.Object["status"]) {
-			return fmt.Errorf("it is %v, not %v", seen.Object["status"], said.Object["status"])
-		}
-		return nil
-	})
+	expect.SameStatus(t, w.Provider, there, w.Consumer, here)
 }
 
 // runtimeJSON has numbers as unstructured objects have them.

@@ -22,6 +22,10 @@ func TestExportDeletedWhileObjectsExist(t *testing.T) {
 		expect.Create(t, p.Consumer, expect.Cowboy(ns, name))
 		expect.Exists(t, p.Provider, expect.Cowboy(providerNS, name))
 	}
+	request := &kubebindv1alpha2.APIServiceExportRequest{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: "cowboys"}}
+	if err := p.Provider.Client.Get(t.Context(), keyOf(request), request); err != nil {
+		t.Fatal(err)
+	}
 	export := &kubebindv1alpha2.APIServiceExport{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: "cowboys"}}
 	expect.Delete(t, p.Provider, export)
 	b := waitBinding(t, p, "cowboys", kubebindv1alpha2.ConditionConnected, metav1.ConditionFalse, kubebindv1alpha2.ReasonAPIServiceExportNotFound)
@@ -36,13 +40,9 @@ func TestExportDeletedWhileObjectsExist(t *testing.T) {
 	expect.Exists(t, p.Consumer, expect.Cowboy(ns, "kept"))
 	expect.Change(t, p.Consumer, expect.Cowboy(ns, "kept"), expect.Set("wait", "spec", "intent"))
 
-	// The request that made the export is still there; a new one makes it again.
-	request := &kubebindv1alpha2.APIServiceExportRequest{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: "cowboys"}}
-	if err := p.Provider.Client.Get(t.Context(), keyOf(request), request); err != nil {
-		t.Fatal(err)
-	}
+	// The request that made the export went with it; a new one makes it again.
+	expect.Gone(t, p.Provider, request)
 	again := &kubebindv1alpha2.APIServiceExportRequest{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: "cowboys"}, Spec: request.Spec}
-	expect.Delete(t, p.Provider, request)
 	expect.Create(t, p.Provider, again)
 	expect.Has(t, p.Provider, expect.Cowboy(providerNS, "kept"), "wait", "spec", "intent")
 	expect.Gone(t, p.Provider, expect.Cowboy(providerNS, "deleted"))

@@ -270,6 +270,11 @@ func besideWrites(t *testing.T, consumer client.Client) {
 	makeAll(t, providers.DeepCopy(), own.DeepCopy(), wide.DeepCopy(), owned.DeepCopy())
 	other := object("Cowboy", theirs, lent, "theirs")
 	config := &corev1.ConfigMap{ObjectMeta: marked(mine, metav1.ObjectMeta{Namespace: mine, Name: "x"})}
+	token := func(namespace string) client.Object {
+		out := &corev1.Secret{ObjectMeta: marked(mine, metav1.ObjectMeta{Namespace: namespace, Name: "x"}), Type: corev1.SecretTypeServiceAccountToken}
+		out.Annotations[corev1.ServiceAccountNameKey] = "default"
+		return out
+	}
 	for what, err := range map[string]error{
 		"change what is another's in a namespace that is lent to both": consumer.Patch(ctx, other.DeepCopy(), spec),
 		"label it":                            consumer.Patch(ctx, other.DeepCopy(), claims),
@@ -290,6 +295,8 @@ func besideWrites(t *testing.T, consumer client.Client) {
 		"take a name of another's":            consumer.Create(ctx, object("Sheriff", mine, "", theirs+"-x")),
 		"create in the contract namespace":    consumer.Create(ctx, config),
 		"make a token":                        consumer.SubResource("token").Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: mine, Name: kubebindv1alpha2.BinderName}}, &authenticationv1.TokenRequest{}),
+		"have a token made in its own place":  consumer.Create(ctx, token(place(mine))),
+		"have a token made in a lent place":   consumer.Create(ctx, token(lent)),
 		"change its grant":                    consumer.Patch(ctx, &kubebindv1alpha2.ClusterBinding{ObjectMeta: metav1.ObjectMeta{Namespace: mine, Name: kubebindv1alpha2.ClusterBindingName}}, merge(`{"spec":{"providerPrettyName":"x"}}`)),
 		"give itself a role":                  consumer.Create(ctx, &rbacv1.Role{ObjectMeta: marked(mine, metav1.ObjectMeta{Namespace: mine, Name: "x"})}),
 		"run something":                       consumer.Create(ctx, &corev1.Pod{ObjectMeta: marked(mine, metav1.ObjectMeta{Namespace: place(mine), Name: "x"}), Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "x", Image: "x"}}}}),

@@ -185,13 +185,16 @@ func container(o Options) corev1.Container {
 	probe := func(path string) *corev1.Probe {
 		return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromInt32(port)}}}
 	}
+	// Before it is healthy, it installs the CRDs and waits for them.
+	startup := probe("/healthz")
+	startup.PeriodSeconds, startup.FailureThreshold = 2, 60
 	return corev1.Container{
 		Name: Name, Image: o.image(),
 		Env: []corev1.EnvVar{{Name: "POD_NAMESPACE", ValueFrom: &corev1.EnvVarSource{
 			FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.namespace"},
 		}}},
-		Ports:         []corev1.ContainerPort{{Name: "http", ContainerPort: port}},
-		LivenessProbe: probe("/healthz"), ReadinessProbe: probe("/readyz"),
+		Ports:        []corev1.ContainerPort{{Name: "http", ContainerPort: port}},
+		StartupProbe: startup, LivenessProbe: probe("/healthz"), ReadinessProbe: probe("/readyz"),
 		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
 			corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("64Mi"),
 		}},

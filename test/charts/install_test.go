@@ -74,7 +74,7 @@ func TestExamplesAreAdmitted(t *testing.T) {
 					t.Errorf("a Pod: %v", err)
 				}
 				for _, c := range pod.Spec.Containers {
-					if c.SecurityContext.ReadOnlyRootFilesystem == nil || !*c.SecurityContext.ReadOnlyRootFilesystem || c.LivenessProbe == nil || c.ReadinessProbe == nil {
+					if c.SecurityContext.ReadOnlyRootFilesystem == nil || !*c.SecurityContext.ReadOnlyRootFilesystem || c.StartupProbe == nil || c.LivenessProbe == nil || c.ReadinessProbe == nil {
 						t.Errorf("the container is %+v", c)
 					}
 				}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
@@ -90,6 +91,8 @@ func TestBadValues(t *testing.T) {
 		"shares of a plain cluster":           {Backend, "backend: {shareWorkspaces: true}", "provider must be kcp"},
 		"an OpenID provider without a client": {Backend, "backend: {oidc: {issuerUrl: 'https://login', callbackUrl: 'https://bind/api/callback'}}", "clientId must be set"},
 		"the embedded one with a client":      {Backend, "backend: {oidc: {type: embedded, clientId: x}}", "must be empty"},
+		"the embedded one, on two replicas":   {Backend, "backend: {oidc: {type: embedded, embeddedInsecure: true}}", "set replicaCount to 1"},
+		"the embedded one, scaled":            {Backend, "{replicaCount: 1, autoscaling: {enabled: true}, backend: {oidc: {type: embedded, embeddedInsecure: true}}}", "autoscaling.enabled to false"},
 		"an Ingress to nobody":                {Backend, "ingress: {enabled: true, hosts: [bind]}", "Ingress and Gateway need"},
 		"an Ingress to the loopback":          {Backend, "{backend: {oidc: {type: embedded}}, ingress: {enabled: true, hosts: [bind]}}", "Ingress and Gateway need"},
 		"TLS without a certificate":           {Backend, "backend: {tls: {enabled: true}}", "certSecretName or"},
@@ -161,6 +164,25 @@ func TestReleasesDoNotCollide(t *testing.T) {
 	}
 }
 
+// Where nothing else keeps two backends from working at a time, an upgrade ends the old one first.
+func TestUpgradesWithoutElection(t *testing.T) {
+	for text, want := range map[string]appsv1.DeploymentStrategyType{
+		"":                  "",
+		"{replicaCount: 1}": "",
+		"{replicaCount: 1, backend: {leaderElect: false}}":                                                                  appsv1.RecreateDeploymentStrategyType,
+		"{replicaCount: 1, backend: {leaderElect: false, provider: kcp, kubeconfigSecretName: kcp}}":                        appsv1.RecreateDeploymentStrategyType,
+		"{replicaCount: 2, backend: {leaderElect: false, provider: kcp, kubeconfigSecretName: kcp, shareWorkspaces: true}}": "",
+	} {
+		deployment, err := rendered(t, Backend, values(t, text)).Deployment()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have := deployment.Spec.Strategy.Type; have != want {
+			t.Errorf("%q: the strategy is %q, want %q", text, have, want)
+		}
+	}
+}
+
 // Who signs in how is told by the values of the seed alone; nobody is let in by passwords that everybody knows unless that is asked for.
 func TestFrontDoor(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -180,7 +202,7 @@ func TestFrontDoor(t *testing.T) {
 			[]string{"--oidc-type=embedded", "--listen-address=127.0.0.1:8080", "--oidc-embedded-insecure=true"}, nil, "DEVELOPMENT",
 		},
 		"embedded, for everybody": {
-			"backend: {oidc: {type: embedded, embeddedInsecure: true, callbackUrl: 'http://bind.example.com/api/callback'}}",
+			"{replicaCount: 1, backend: {oidc: {type: embedded, embeddedInsecure: true, callbackUrl: 'http://bind.example.com/api/callback'}}}",
 			[]string{"--listen-address=:8080", "--oidc-embedded-insecure=true"}, nil, "INSECURE",
 		},
 		"external": {

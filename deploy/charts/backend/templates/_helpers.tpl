@@ -112,6 +112,16 @@ external
 {{- if not .Values.backend.kubeconfigSecretName }}yes{{ end -}}
 {{- end }}
 
+{{/* Whether replicas share the workspaces of a kcp. */}}
+{{- define "backend.shared" -}}
+{{- if and (eq .Values.backend.provider "kcp") .Values.backend.shareWorkspaces }}yes{{ end -}}
+{{- end }}
+
+{{/* Whether there may be more than one replica. */}}
+{{- define "backend.several" -}}
+{{- if or (gt (int .Values.replicaCount) 1) .Values.autoscaling.enabled }}yes{{ end -}}
+{{- end }}
+
 {{/* What values cannot be together. */}}
 {{- define "backend.validate" -}}
 {{- $b := .Values.backend -}}
@@ -119,11 +129,10 @@ external
 {{- if and (eq $b.provider "kcp") (not $b.kubeconfigSecretName) -}}
 {{- fail "backend.provider is kcp: backend.kubeconfigSecretName must name the Secret with the kubeconfig of kcp" -}}
 {{- end -}}
-{{- $shared := and (eq $b.provider "kcp") $b.shareWorkspaces -}}
 {{- if and $b.shareWorkspaces (ne $b.provider "kcp") -}}
 {{- fail "backend.shareWorkspaces: backend.provider must be kcp" -}}
 {{- end -}}
-{{- if and (not $b.leaderElect) (not $shared) (or (gt (int .Values.replicaCount) 1) .Values.autoscaling.enabled) -}}
+{{- if and (not $b.leaderElect) (not (include "backend.shared" .)) (include "backend.several" .) -}}
 {{- fail "backend.leaderElect is off: replicaCount must be 1, and autoscaling off" -}}
 {{- end -}}
 {{- if and (eq $door "external") (not (and $b.oidc.issuerUrl $b.oidc.callbackUrl $b.oidc.clientId)) -}}
@@ -131,6 +140,9 @@ external
 {{- end -}}
 {{- if and (eq $door "embedded") (or $b.oidc.clientId (include "backend.clientSecretName" .)) -}}
 {{- fail "the embedded OpenID provider makes its own client: backend.oidc.clientId, clientSecret and clientSecretName must be empty" -}}
+{{- end -}}
+{{- if and (eq $door "embedded") $b.oidc.embeddedInsecure (include "backend.several" .) -}}
+{{- fail "the embedded OpenID provider knows only who signed in at the same replica: with backend.oidc.embeddedInsecure set replicaCount to 1, and autoscaling.enabled to false" -}}
 {{- end -}}
 {{- if and (or .Values.ingress.enabled .Values.gatewayApi.enabled) (or (not $door) (include "backend.loopback" .)) -}}
 {{- fail "Ingress and Gateway need somebody to sign in with: set backend.oidc, not to the embedded OpenID provider" -}}

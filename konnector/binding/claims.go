@@ -18,22 +18,13 @@ import (
 // consented are the claims of an export that the consumer has not refused, and the resources of those that it has.
 func consented(f Facts) (accepted []kubebindv1alpha2.PermissionClaim, refused []string) {
 	for _, claim := range f.Export.Spec.PermissionClaims {
-		if consent(f.Binding, claim.GroupResource) == kubebindv1alpha2.ConsentRefused {
+		if f.Binding.Consent(claim.GroupResource) == kubebindv1alpha2.ConsentRefused {
 			refused = append(refused, claim.ResourceGroupName())
 		} else {
 			accepted = append(accepted, claim)
 		}
 	}
 	return accepted, refused
-}
-
-func consent(binding *kubebindv1alpha2.APIServiceBinding, resource kubebindv1alpha2.GroupResource) kubebindv1alpha2.ConsentState {
-	for _, answer := range binding.Spec.PermissionClaims {
-		if answer.GroupResource.GroupResource() == resource.GroupResource() {
-			return answer.State
-		}
-	}
-	return kubebindv1alpha2.ConsentAccepted
 }
 
 // claimsToFollow are the claims of the export by resource. They are not known while a resource whose objects refer to
@@ -150,7 +141,7 @@ func permissionClaim(f Facts) kubebindv1alpha2.Condition {
 	}
 	_, refused := consented(f)
 	shared := sharedObjects(f.Progress.Claims)
-	missing := lacking(f, func(l Lack) bool { return l.Claimed })
+	missing := lacking(f, func(l Lack) bool { return l.Claimed && l.matters(f) })
 	switch {
 	case len(f.Export.Spec.PermissionClaims) == 0:
 		return kubebindv1alpha2.TrueCondition(condition)

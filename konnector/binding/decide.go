@@ -152,7 +152,7 @@ const refusedAgain = 10 * time.Second
 // again is when the next of the versions whose schemas were changed lately counts as older, or when to try again what was
 // refused.
 func again(f Facts) time.Duration {
-	if len(f.Lacks) > 0 {
+	if slices.ContainsFunc(f.Lacks, func(l Lack) bool { return l.matters(f) }) {
 		return refusedAgain
 	}
 	var out time.Duration

@@ -89,6 +89,14 @@ func lack(claimed bool, verbs ...string) func(*Facts) {
 	}
 }
 
+// refuses has the consumer refuse the claim on Secrets.
+func refuses(f *Facts) {
+	f.Binding = f.Binding.DeepCopy()
+	f.Binding.Spec.PermissionClaims = []kubebindv1alpha2.PermissionClaimConsent{{
+		GroupResource: kubebindv1alpha2.GroupResource{Resource: "secrets"}, State: kubebindv1alpha2.ConsentRefused,
+	}}
+}
+
 // deniedByProvider is what the provider has said of a resource that is not watched.
 func deniedByProvider(f *Facts) {
 	f.Progress.Synced, f.Progress.Denied = 0, map[runtimeschema.GroupResource]sync.Denied{{Group: "wildwest.dev", Resource: "cowboys"}: {There: true}}
@@ -146,6 +154,10 @@ func TestDecideConditions(t *testing.T) {
 		"no right to write": {facts(lack(false, "patch")),
 			kubebindv1alpha2.ConditionObjectsInSync, "False/Warning/PermissionMissing", "False/Warning/PermissionMissing"},
 		"no right on what is claimed": {facts(lack(true, "list")),
+			kubebindv1alpha2.ConditionPermissionClaim, "False/Warning/PermissionMissing", "True//"},
+		"no right on what is refused": {facts(lack(true, "list"), refuses),
+			kubebindv1alpha2.ConditionPermissionClaim, "False/Info/ClaimRefused", "True//"},
+		"no right on what is refused, and still shared": {facts(lack(true, "list"), shares(connection.ClaimProgress{Counts: sync.Counts{Left: 1}}), refuses),
 			kubebindv1alpha2.ConditionPermissionClaim, "False/Warning/PermissionMissing", "True//"},
 		"the provider gives no right": {facts(deniedByProvider),
 			kubebindv1alpha2.ConditionInformersSynced, "False/Warning/PermissionMissing", "False/Warning/PermissionMissing"},
@@ -234,6 +246,9 @@ func TestDecideMessages(t *testing.T) {
 	}
 	if missing.Again != refusedAgain {
 		t.Errorf("it is looked at again after %s", missing.Again)
+	}
+	if again := Decide(facts(lack(true, "list"), refuses)).Again; again != 0 {
+		t.Errorf("for a right that nothing waits for it is looked at again after %s", again)
 	}
 	refused := Decide(facts(noExport, func(f *Facts) {
 		f.Request = &kubebindv1alpha2.APIServiceExportRequest{Status: kubebindv1alpha2.APIServiceExportRequestStatus{Phase: kubebindv1alpha2.PhaseFailed, TerminalMessage: "100% no"}}

@@ -4,9 +4,11 @@ package binding
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/connection"
@@ -83,18 +85,23 @@ func forced(binding *kubebindv1alpha2.APIServiceBinding) bool {
 // claimsAny says whether there may be claimed objects to take back.
 func claimsAny(f Facts) bool { return len(f.Binding.Status.PermissionClaims) > 0 }
 
-// takenBack says that nothing claimed is shared any more.
+// takenBack says that nothing claimed is shared any more, as far as this cluster lets us see what was refused.
 func takenBack(f Facts) bool {
 	if !claimsAny(f) {
 		return true
 	}
 	for _, claim := range claimsToTakeBack(f) {
 		p := f.Progress.Claims[claim.GVR]
-		if !p.Running || !p.Synced || !p.TakingBack || p.Left > 0 {
+		if !p.Running || !p.Synced && !hidden(f, claim.GVR.GroupResource()) || !p.TakingBack || p.Left > 0 {
 			return false
 		}
 	}
 	return true
+}
+
+// hidden says that we may not see the claimed objects of a resource here, and need not.
+func hidden(f Facts, resource runtimeschema.GroupResource) bool {
+	return slices.ContainsFunc(f.Lacks, func(l Lack) bool { return l.Claimed && l.Resource == resource && l.reads() && !l.matters(f) })
 }
 
 func blocked(f Facts) *connection.Problem {

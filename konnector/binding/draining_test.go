@@ -47,6 +47,8 @@ func TestDecideEnd(t *testing.T) {
 	back := connection.ClaimProgress{Running: true, Synced: true, TakingBack: true}
 	left := back
 	left.Left = 1
+	hidden, hiddenLeft := back, left
+	hidden.Synced, hiddenLeft.Synced = false, false
 	for name, tc := range map[string]struct {
 		facts   Facts
 		ending  Ending
@@ -62,6 +64,10 @@ func TestDecideEnd(t *testing.T) {
 		"claimed objects, not yet":     {facts(shares(connection.ClaimProgress{Running: true, Synced: true})), none, Way{Sync: true, RemoveSchemas: true, TakeBack: true}, ""},
 		"claimed objects, unknown":     {facts(followsClaims), none, Way{Sync: true, RemoveSchemas: true, TakeBack: true}, ""},
 		"claimed objects, all back":    {facts(shares(back)), none, Way{Sync: true, RemoveSchemas: true, TakeBack: true, Done: true}, ""},
+		"refused, not to be seen":      {facts(shares(hidden), refuses, lack(true, "list")), none, Way{Sync: true, RemoveSchemas: true, TakeBack: true, Done: true}, ""},
+		"refused, still to be read":    {facts(shares(hidden), refuses), none, Way{Sync: true, RemoveSchemas: true, TakeBack: true}, ""},
+		"accepted, not to be seen":     {facts(shares(hidden), lack(true, "list")), none, Way{Sync: true, RemoveSchemas: true, TakeBack: true}, ""},
+		"refused, and some are left":   {facts(shares(hiddenLeft), refuses, lack(true, "list")), none, Way{Sync: true, RemoveSchemas: true, TakeBack: true}, ""},
 		"no such policy":               {facts(annotated(kubebindv1alpha2.DeletionPolicyAnnotation, "Keep")), none, Way{Sync: true}, kubebindv1alpha2.ReasonInvalidDeletionPolicy},
 		"an empty policy":              {facts(annotated(kubebindv1alpha2.DeletionPolicyAnnotation, "")), none, Way{Sync: true}, kubebindv1alpha2.ReasonInvalidDeletionPolicy},
 		"orphan, not ready":            {facts(orphan), objects, Way{Sync: true}, ""},

@@ -35,6 +35,21 @@ func (l Lack) reads() bool {
 	return slices.Contains(l.Verbs, "list") || slices.Contains(l.Verbs, "watch")
 }
 
+// matters says that something waits for the right. Nothing does for one on a claim that is refused, of which nothing is known to be
+// shared: kubectl bind gives none on what was refused from the start.
+func (l Lack) matters(f Facts) bool {
+	refused := f.Binding.Consent(kubebindv1alpha2.GroupResource{Group: l.Resource.Group, Resource: l.Resource.Resource}) == kubebindv1alpha2.ConsentRefused
+	if !l.Claimed || !refused {
+		return true
+	}
+	for gvr, claim := range f.Progress.Claims {
+		if gvr.GroupResource() == l.Resource && claim.Left > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // String says what to do about it.
 func (l Lack) String() string {
 	quoted := make([]string, 0, len(l.Rule.APIGroups))

@@ -143,6 +143,16 @@ func (b *APIServiceBinding) Provider() string {
 	return cmp.Or(b.Spec.ProviderName, b.Name)
 }
 
+// Consent returns the binding's answer to claims on a resource. No answer accepts them.
+func (b *APIServiceBinding) Consent(resource GroupResource) ConsentState {
+	for _, answer := range b.Spec.PermissionClaims {
+		if answer.GroupResource.GroupResource() == resource.GroupResource() {
+			return answer.State
+		}
+	}
+	return ConsentAccepted
+}
+
 // GetConditions returns the conditions of the binding's status.
 func (b *APIServiceBinding) GetConditions() []Condition { return b.Status.Conditions }
 

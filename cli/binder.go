@@ -148,22 +148,26 @@ func (b *binder) conclude(ctx context.Context, c *install.Contract) (err error) 
 			b.say("%s", left(c))
 		}
 	}()
+	wanted, err := b.bindings(ctx, c)
+	if err != nil {
+		return err
+	}
 	if !c.Exported {
 		if err := b.export(ctx, c); err != nil {
 			return err
 		}
 	}
 	if b.dry() {
-		return b.printBundle(c)
+		return b.printBundle(c, wanted)
 	}
 	consumer, err := b.consumer()
 	if err != nil {
 		return err
 	}
-	if err := b.install(ctx, consumer, c); err != nil {
+	if err := b.install(ctx, consumer, c, wanted); err != nil {
 		return err
 	}
-	bindings, err := b.createBindings(ctx, consumer, c)
+	bindings, err := b.createBindings(ctx, consumer, c, wanted)
 	if err != nil {
 		return err
 	}
@@ -185,51 +189,6 @@ func (b *binder) bindingTable() table {
 			return []string{item.GetName(), orElse(provider, "<unknown>"), "True", age(item, b.Now())}
 		},
 	}
-}
-
-// bindings are those of a contract, with the answers to its claims.
-func (b *binder) bindings(c *install.Contract) []*kubebindv1alpha2.APIServiceBinding {
-	out := c.Bindings()
-	for i, binding := range out {
-		binding.Spec.PermissionClaims = b.refusals(&c.Requests[i].Spec)
-	}
-	return out
-}
-
-// createBindings tells the konnector what to bind, and waits until it has.
-func (b *binder) createBindings(ctx context.Context, consumer client.Client, c *install.Contract) (*kubebindv1alpha2.APIServiceBindingList, error) {
-	out := &kubebindv1alpha2.APIServiceBindingList{TypeMeta: typeMeta("APIServiceBindingList")}
-	for i, want := range b.bindings(c) {
-		err := retryNoMatch(ctx, func() error { return consumer.Create(ctx, want.DeepCopy(), fieldOwner) })
-		verb := "Created"
-		if apierrors.IsAlreadyExists(err) {
-			verb, err = "Kept", sameBinding(ctx, consumer, want)
-		}
-		if err != nil {
-			return nil, err
-		}
-		b.say("✅ %s APIServiceBinding %s for %d resources", verb, want.Name, len(c.Requests[i].Spec.Resources))
-		b.say("   Waiting for the konnector to bind it...")
-		if err := b.await(ctx, "the konnector", func(ctx context.Context) (bool, string, error) { return ready(ctx, consumer, want) }); err != nil {
-			return nil, err
-		}
-		want.TypeMeta = typeMeta("APIServiceBinding")
-		out.Items = append(out.Items, *want)
-	}
-	b.say("Created %d APIServiceBinding(s):", len(out.Items))
-	return out, nil
-}
-
-func sameBinding(ctx context.Context, consumer client.Client, want *kubebindv1alpha2.APIServiceBinding) error {
-	have := &kubebindv1alpha2.APIServiceBinding{}
-	if err := consumer.Get(ctx, client.ObjectKeyFromObject(want), have); err != nil {
-		return fmt.Errorf("reading the APIServiceBinding %s: %w", want.Name, err)
-	}
-	if have.Spec.KubeconfigSecretRef != want.Spec.KubeconfigSecretRef {
-		return exit(ExitFailed, fmt.Errorf("there is an APIServiceBinding %s already, of another provider or by another Secret", want.Name),
-			"Choose another name with --name, or remove it: kubectl bind unbind %s", want.Name)
-	}
-	return nil
 }
 
 // ready looks at a binding, and says what it waits for.

@@ -7,14 +7,15 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/deploy/install"
 	"kube-bind.io/kube-bind/deploy/konnector"
 )
 
 // printBundle prints all that makes a binding of any cluster that it is applied to.
-func (b *binder) printBundle(c *install.Contract) error {
+func (b *binder) printBundle(c *install.Contract, bindings []*kubebindv1alpha2.APIServiceBinding) error {
 	bundle := &install.Bundle{
-		Contract: c, Bindings: b.bindings(c), SkipKonnector: b.skipKonnector,
+		Contract: c, Bindings: bindings, SkipKonnector: b.skipKonnector,
 		Konnector: konnector.Options{Image: b.konnectorImage, Version: b.Version},
 	}
 	b.say("This has a credential: keep it as you keep Secrets.")

@@ -39,6 +39,7 @@ func TestOnACluster(t *testing.T) {
 		{"a konnector of another version", testUpgrade},
 		{"who asks, and whom", testKubectlFlags},
 		{"what Tab completes", testCompletion},
+		{"what is refused before, later and still", testRefusals},
 		{"what is not healthy", testUnhealthy},
 		{"a request of that name that asks for something else", testOtherRequest},
 	} {
@@ -93,6 +94,14 @@ func testDryRun(t *testing.T, s *stage) {
 			if !strings.Contains(strings.ToLower(got.stdout), kind) {
 				t.Errorf("-o %s has no %s:\n%s", format, kind, got.stdout)
 			}
+		}
+		if format != "yaml" {
+			continue
+		}
+		_, role, _ := strings.Cut(got.stdout, "name: kube-bind-konnector-cowboys\n")
+		role, _, _ = strings.Cut(role, "---\n")
+		if !strings.Contains(role, "- cowboys/status\n") || strings.Contains(role, "secrets") {
+			t.Errorf("Secrets are refused, and the konnector may:\n%s", role)
 		}
 	}
 	s.run(t.Context(), "--template", "cowboys", "--yes", "-d", "--skip-konnector").wants(t, ExitOK, "Nothing was written")

@@ -24,7 +24,11 @@ func (b *binder) consent(ctx context.Context, spec *kubebindv1alpha2.APIServiceE
 	if err := b.checkRefusals(spec); err != nil {
 		return err
 	}
-	b.say("%s", strings.Join(terms(spec, name, b.refuse), "\n"))
+	have, err := b.existing(ctx, name)
+	if err != nil {
+		return err
+	}
+	b.say("%s", strings.Join(terms(spec, name, b.refuse, have), "\n"))
 	if b.dry() {
 		b.say("Nothing is written to your cluster. The contract at the provider is made.")
 	}
@@ -64,8 +68,8 @@ func (b *binder) confirm(ctx context.Context, question string) error {
 	}
 }
 
-// terms are what a template brings and takes, in words.
-func terms(spec *kubebindv1alpha2.APIServiceExportTemplateSpec, name string, refused []string) []string {
+// terms are what a template brings and takes, in words. What an earlier binding refuses stays refused.
+func terms(spec *kubebindv1alpha2.APIServiceExportTemplateSpec, name string, refused []string, before *kubebindv1alpha2.APIServiceBinding) []string {
 	out := []string{fmt.Sprintf("Binding %s. The provider's APIs come to your cluster, and their objects go to the provider:", name)}
 	for _, r := range spec.Resources {
 		out = append(out, "  - "+r.ResourceGroupName())
@@ -76,8 +80,11 @@ func terms(spec *kubebindv1alpha2.APIServiceExportTemplateSpec, name string, ref
 	for i := range spec.PermissionClaims {
 		claim := &spec.PermissionClaims[i]
 		line := "  - " + claim.GroupResource.GroupResource().String() + " " + selected(&claim.Selector)
-		if slices.Contains(refused, claim.GroupResource.GroupResource().String()) {
+		switch {
+		case slices.Contains(refused, claim.GroupResource.GroupResource().String()):
 			line += " (refused by you)"
+		case before.Consent(claim.GroupResource) == kubebindv1alpha2.ConsentRefused:
+			line += " (refused before, which stays so)"
 		}
 		out = append(out, line)
 	}
@@ -153,13 +160,21 @@ func (b *binder) checkRefusals(spec *kubebindv1alpha2.APIServiceExportTemplateSp
 	return nil
 }
 
-// refusals are the answers to claims that a binding gets.
-func (b *binder) refusals(spec *kubebindv1alpha2.APIServiceExportRequestSpec) []kubebindv1alpha2.PermissionClaimConsent {
-	var out []kubebindv1alpha2.PermissionClaimConsent
+// answers are what a binding says to claims: what it said before, and what is refused now.
+func (b *binder) answers(spec *kubebindv1alpha2.APIServiceExportRequestSpec, before *kubebindv1alpha2.APIServiceBinding) []kubebindv1alpha2.PermissionClaimConsent {
+	out := slices.Clone(before.Spec.PermissionClaims)
 	for _, claim := range spec.PermissionClaims {
-		if slices.Contains(b.refuse, claim.GroupResource.GroupResource().String()) {
-			out = append(out, kubebindv1alpha2.PermissionClaimConsent{GroupResource: claim.GroupResource, State: kubebindv1alpha2.ConsentRefused})
+		resource := claim.GroupResource.GroupResource()
+		if !slices.Contains(b.refuse, resource.String()) {
+			continue
 		}
+		i := slices.IndexFunc(out, func(a kubebindv1alpha2.PermissionClaimConsent) bool {
+			return a.GroupResource.GroupResource() == resource
+		})
+		if i < 0 {
+			i, out = len(out), append(out, kubebindv1alpha2.PermissionClaimConsent{GroupResource: claim.GroupResource})
+		}
+		out[i].State = kubebindv1alpha2.ConsentRefused
 	}
 	return out
 }

@@ -7,14 +7,16 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/deploy/install"
 	"kube-bind.io/kube-bind/deploy/konnector"
 )
 
 // install writes what a binding needs in the consumer, and waits for the konnector.
-func (b *binder) install(ctx context.Context, consumer client.Client, c *install.Contract) error {
+func (b *binder) install(ctx context.Context, consumer client.Client, c *install.Contract, bindings []*kubebindv1alpha2.APIServiceBinding) error {
 	i := &install.Installer{
 		Client: consumer, Owner: fieldOwner, Say: b.say, SkipKonnector: b.skipKonnector, Downgrade: b.downgrade,
+		Bindings:  bindings,
 		Konnector: konnector.Options{Image: b.konnectorImage, Version: b.Version},
 	}
 	err := i.Install(ctx, c)

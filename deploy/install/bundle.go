@@ -20,7 +20,7 @@ import (
 type Bundle struct {
 	// Contract with the provider.
 	Contract *Contract
-	// Bindings are the contract's, with the consumer's answers to claims.
+	// Bindings are the contract's, with the consumer's answers to claims: there are no rights on what is refused.
 	Bindings []*kubebindv1alpha2.APIServiceBinding
 	// Konnector is which one comes along.
 	Konnector konnector.Options
@@ -43,8 +43,8 @@ func (b *Bundle) Objects() ([]client.Object, error) {
 	}
 	if !b.SkipKonnector {
 		out = append(out, deployment...)
-		for i := range b.Contract.Requests {
-			out = append(out, konnector.RoleFor(b.Contract.Requests[i].Name, &b.Contract.Requests[i].Spec))
+		for i, binding := range b.Bindings {
+			out = append(out, roleFor(binding, &b.Contract.Requests[i].Spec))
 		}
 	}
 	secret, err := b.secret()

@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
@@ -48,6 +49,9 @@ func decode(t *testing.T, text string, into any) {
 func contract() *Contract {
 	request := kubebindv1alpha2.APIServiceExportRequest{ObjectMeta: metav1.ObjectMeta{Name: "ranch"}}
 	request.Spec.Resources = []kubebindv1alpha2.ExportedResource{{GroupResource: kubebindv1alpha2.GroupResource{Group: "wildwest.dev", Resource: "cowboys"}}}
+	for _, claimed := range []string{"secrets", "configmaps"} {
+		request.Spec.PermissionClaims = append(request.Spec.PermissionClaims, kubebindv1alpha2.PermissionClaim{GroupResource: kubebindv1alpha2.GroupResource{Resource: claimed}})
+	}
 	return &Contract{
 		Kubeconfig: []byte("a kubeconfig"), Config: &rest.Config{Host: "https://provider.example.com"}, Namespace: "kube-bind-x",
 		Requests: []kubebindv1alpha2.APIServiceExportRequest{request},
@@ -89,6 +93,11 @@ func TestBundle(t *testing.T) {
 	}
 	var enclosed []kubebindv1alpha2.APIServiceBinding
 	decode(t, secret.Annotations[kubebindv1alpha2.BindingsAnnotation], &enclosed)
+	role := &rbacv1.ClusterRole{}
+	decode(t, texts["ClusterRole/kube-bind-konnector-ranch"], role)
+	if len(role.Rules) != 2 || role.Rules[0].Resources[0] != "cowboys" || role.Rules[1].Resources[0] != "configmaps" {
+		t.Errorf("Secrets are refused, and the rights are %+v", role.Rules)
+	}
 	if len(enclosed) != 1 || enclosed[0].Name != "ranch" || fmt.Sprint(enclosed[0].Spec.PermissionClaims) != fmt.Sprint(bindings[0].Spec.PermissionClaims) {
 		t.Errorf("the Secret has the bindings %+v", enclosed)
 	}

@@ -24,6 +24,8 @@ type Installer struct {
 	Client client.Client
 	// Owner is the field manager of what is written.
 	Owner client.FieldOwner
+	// Bindings are the contract's, with the consumer's answers to claims. Default: those of the contract, which accept all.
+	Bindings []*kubebindv1alpha2.APIServiceBinding
 	// Konnector is which one to deploy.
 	Konnector konnector.Options
 	// Downgrade deploys Konnector also where a newer one is.
@@ -68,10 +70,8 @@ func (i *Installer) Install(ctx context.Context, c *Contract) error {
 	if i.SkipKonnector {
 		return nil
 	}
-	for j := range c.Requests {
-		if err := i.Apply(ctx, konnector.RoleFor(c.Requests[j].Name, &c.Requests[j].Spec)); err != nil {
-			return err
-		}
+	if err := i.grant(ctx, c); err != nil {
+		return err
 	}
 	return i.deploy(ctx)
 }

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+)
+
+// rightsOf are the resources that the konnector's role for a binding is on, and answersOf what the binding says to claims.
+func (s *stage) rightsOf(t *testing.T, binding string) string {
+	t.Helper()
+	role := &rbacv1.ClusterRole{}
+	if !s.has(t, role, "", "kube-bind-konnector-"+binding) {
+		t.Fatalf("the konnector has no role for %s", binding)
+	}
+	var out []string
+	for _, rule := range role.Rules {
+		out = append(out, rule.Resources...)
+	}
+	return strings.Join(out, " ")
+}
+
+func (s *stage) answersOf(t *testing.T, binding string) []kubebindv1alpha2.PermissionClaimConsent {
+	t.Helper()
+	b := &kubebindv1alpha2.APIServiceBinding{}
+	if !s.has(t, b, "", binding) {
+		t.Fatalf("there is no binding %s", binding)
+	}
+	return b.Spec.PermissionClaims
+}
+
+// testRefusals: the konnector gets no right on what is refused, keeps one by which it takes back what it has shared, and a refusal stands
+// until the binding itself says otherwise.
+func testRefusals(t *testing.T, s *stage) {
+	s.plays(true, true, true, true)
+	refused := []kubebindv1alpha2.PermissionClaimConsent{{GroupResource: kubebindv1alpha2.GroupResource{Resource: "secrets"}, State: kubebindv1alpha2.ConsentRefused}}
+	bind := func(name string, args ...string) result {
+		t.Helper()
+		return s.run(t.Context(), append([]string{"--template", "cowboys", "--name", name, "--yes"}, args...)...)
+	}
+	stands := func(name, rights string, answers []kubebindv1alpha2.PermissionClaimConsent) {
+		t.Helper()
+		if got := s.rightsOf(t, name); got != rights {
+			t.Errorf("%s: the konnector has rights on %s, want %s", name, got, rights)
+		}
+		if got := s.answersOf(t, name); !slices.Equal(got, answers) {
+			t.Errorf("%s: the answers are %v, want %v", name, got, answers)
+		}
+	}
+	const without, with = "cowboys cowboys/status", "cowboys cowboys/status secrets"
+
+	bind("careful", "--refuse-claim", "secrets").wants(t, ExitOK, "(refused by you)", "Created APIServiceBinding careful")
+	stands("careful", without, refused)
+	bind("careful").wants(t, ExitOK, "secrets with the labels app=cowboy (refused before, which stays so)", "Kept APIServiceBinding careful",
+		"It refuses secrets", "change spec.permissionClaims")
+	stands("careful", without, refused)
+	b := &kubebindv1alpha2.APIServiceBinding{ObjectMeta: metav1.ObjectMeta{Name: "careful"}}
+	s.has(t, b, "", "careful")
+	accepted := slices.Clone(refused)
+	accepted[0].State = kubebindv1alpha2.ConsentAccepted
+	b.Spec.PermissionClaims = accepted
+	if err := s.client.Update(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if got := bind("careful"); got.code != ExitOK || strings.Contains(got.stderr, "refuse") {
+		t.Errorf("after it was accepted: %+v", got)
+	}
+	stands("careful", with, accepted)
+
+	bind("trusting").wants(t, ExitOK, "Created APIServiceBinding trusting")
+	stands("trusting", with, nil)
+	got := bind("trusting", "--refuse-claim", "secrets")
+	got.wants(t, ExitOK, "(refused by you)", "The konnector keeps its rights on secrets, to take back what was shared", "ClusterRole kube-bind-konnector-trusting",
+		"Updated APIServiceBinding trusting", "It refuses secrets, and what was shared of that is taken back")
+	stands("trusting", with, refused)
+	bind("trusting", "--refuse-claim", "secrets").wants(t, ExitOK, "Kept APIServiceBinding trusting")
+
+	// A binding of another provider is left alone, and so are the rights on it.
+	foreign := &kubebindv1alpha2.APIServiceBinding{ObjectMeta: metav1.ObjectMeta{Name: "foreign"}}
+	foreign.Spec.KubeconfigSecretRef = b.Spec.KubeconfigSecretRef
+	foreign.Spec.KubeconfigSecretRef.Name = "another"
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "kube-bind-konnector-foreign"}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{"frontier.dev"}, Resources: []string{"scouts"}, Verbs: []string{"get"}},
+	}}
+	for _, o := range []client.Object{foreign, role} {
+		if err := s.client.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bind("foreign").wants(t, ExitFailed, "there is an APIServiceBinding foreign already, of another provider", "kubectl bind unbind foreign")
+	stands("foreign", "scouts", nil)
+}

@@ -14,6 +14,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
+
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 )
 
 // examples are the files with values of a chart, and nil for its defaults.
@@ -235,5 +237,25 @@ func TestFrontDoor(t *testing.T) {
 				t.Errorf("a Service is there: %v", !open)
 			}
 		})
+	}
+}
+
+// Who uninstalls the konnector is told before what would hang without it, and by which finalizers.
+func TestUninstallIsExplained(t *testing.T) {
+	made := rendered(t, Konnector, nil)
+	dir, err := Dir(t.Context(), Konnector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := read(t, filepath.Join(dir, "..", "..", "..", "docs", "install", "helm.md"))
+	for _, finalizer := range []string{kubebindv1alpha2.SyncerFinalizer, kubebindv1alpha2.BindingFinalizer, kubebindv1alpha2.BundleFinalizer} {
+		if !strings.Contains(page, "`"+finalizer+"`") {
+			t.Errorf("docs/install/helm.md does not name %s", finalizer)
+		}
+	}
+	for _, want := range []string{"kubectl bind unbind", kubebindv1alpha2.SyncerFinalizer} {
+		if !strings.Contains(made.Notes, want) {
+			t.Errorf("%q is missing in the notes: %s", want, made.Notes)
+		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 type Rule struct {
 	// Group is that of the resources.
 	Group string
-	// Resources are plural names, or "*".
+	// Resources are plural names, or of a named group "*".
 	Resources []string
 }
 

@@ -4,6 +4,7 @@ package charts
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -68,6 +69,37 @@ func TestDefaultsAreTheBackends(t *testing.T) {
 	want.FrontDoor.IssuerURL, want.FrontDoor.CallbackURL, want.FrontDoor.ClientID = "https://login", "https://bind/api/callback", "x"
 	if diff := cmp.Diff(want, ofChart, cmpopts.IgnoreUnexported(backend.Options{}, backend.FrontDoor{}), cmpopts.IgnoreFields(backend.Options{}, "Logger")); diff != "" {
 		t.Errorf("(-backend +chart)\n%s", diff)
+	}
+}
+
+// A duration that the backend would refuse when it starts is refused before anything is installed, and no other.
+func TestDurationsAreThoseOfTheBackend(t *testing.T) {
+	const door = "oidc: {issuerUrl: 'https://login', callbackUrl: 'https://bind/api/callback', clientId: x}"
+	for value, tc := range map[string]struct {
+		flag      string
+		durations []string
+	}{
+		"consumerTokenLifetime":      {"consumer-token-lifetime", []string{"1s", "9m59s", "10m", "0.5h", "8760h", "8760h1s"}},
+		"schemaSyncInterval":         {"schema-sync-interval", []string{"0s", "9s999ms", "10s", "9000h"}},
+		"tokenExpiry":                {"token-expiry", []string{"1s", "59s", "60s", "720h", "720h1s"}},
+		"sessionKeyRotation":         {"session-key-rotation", []string{"1s", "599s", "10m", "9000h"}},
+		"removeSilentConsumersAfter": {"remove-silent-consumers-after", []string{"0s", "1s", "59m", "1h", "2h59m", "3h"}},
+	} {
+		for _, duration := range tc.durations {
+			text := fmt.Sprintf("backend: {consumerTimeout: 3h, %s: %s, %s}", value, duration, door)
+			if value != "removeSilentConsumersAfter" {
+				text = strings.Replace(text, "3h", "0s", 1)
+			}
+			args := []string{"--consumer-timeout=3h", "--" + tc.flag + "=" + duration}
+			opts, _ := parse(t, args)
+			wrong := opts.Validate()
+			refused := wrong != nil && strings.Contains(wrong.Error(), "--"+tc.flag+"=")
+			r := Release{Chart: Backend, Name: "kube-bind", Namespace: "kube-bind", Values: values(t, text)}
+			_, err := r.Render(t.Context())
+			if (err != nil) != refused || err != nil && !strings.Contains(err.Error(), "backend."+value+" is "+duration) {
+				t.Errorf("%s of %s: the backend says %v, and the chart %v", value, duration, wrong, err)
+			}
+		}
 	}
 }
 

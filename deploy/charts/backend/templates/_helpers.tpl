@@ -122,6 +122,41 @@ external
 {{- if or (gt (int .Values.replicaCount) 1) .Values.autoscaling.enabled }}yes{{ end -}}
 {{- end }}
 
+{{/* A duration in seconds, which a template has no other way to tell. */}}
+{{- define "backend.seconds" -}}
+{{ mustToDate "2006-01-02 MST" "1970-01-01 UTC" | mustDateModify . | unixEpoch }}
+{{- end }}
+
+{{/* What the backend would refuse: name of a duration, its least and its greatest value. */}}
+{{- define "backend.validateDurations" -}}
+{{- $b := .Values.backend -}}
+{{- range list
+  (list "consumerTokenLifetime" "10m" "8760h")
+  (list "schemaSyncInterval" "10s" "")
+  (list "tokenExpiry" "1m" "720h")
+  (list "sessionKeyRotation" "10m" "")
+-}}
+{{- $name := index . 0 -}}
+{{- $least := index . 1 -}}
+{{- $most := index . 2 -}}
+{{- $value := get $b $name -}}
+{{- $seconds := include "backend.seconds" $value | int64 -}}
+{{- if lt $seconds (include "backend.seconds" $least | int64) -}}
+{{- fail (printf "backend.%s is %s: it must be at least %s" $name $value $least) -}}
+{{- end -}}
+{{- if $most -}}
+{{- if gt $seconds (include "backend.seconds" $most | int64) -}}
+{{- fail (printf "backend.%s is %s: it must be at most %s" $name $value $most) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $silence := include "backend.seconds" $b.removeSilentConsumersAfter | int64 -}}
+{{- $timeout := include "backend.seconds" $b.consumerTimeout | int64 -}}
+{{- if and (ne $silence 0) (lt $silence (max 3600 $timeout)) -}}
+{{- fail (printf "backend.removeSilentConsumersAfter is %s: it must be 0s, or at least 1h and backend.consumerTimeout" $b.removeSilentConsumersAfter) -}}
+{{- end -}}
+{{- end }}
+
 {{/* What values cannot be together. */}}
 {{- define "backend.validate" -}}
 {{- $b := .Values.backend -}}
@@ -149,6 +184,21 @@ external
 {{- end -}}
 {{- if and $b.tls.enabled (not (include "backend.certSecretName" .)) -}}
 {{- fail "backend.tls is enabled: backend.tls.certSecretName or certManager.enabled must be set" -}}
+{{- end -}}
+{{- if and $door $b.tls.enabled (hasPrefix "http://" $b.oidc.callbackUrl) -}}
+{{- fail "backend.tls is enabled: backend.oidc.callbackUrl must begin with https://" -}}
+{{- end -}}
+{{- with $b.sessionStorage -}}
+{{- if and (not .redisAddress) (or .redisTLS .redisUsername .redisPasswordSecretName) -}}
+{{- fail "backend.sessionStorage: without redisAddress, redisTLS, redisUsername and redisPasswordSecretName must be empty" -}}
+{{- end -}}
+{{- end -}}
+{{- include "backend.validateDurations" . -}}
+{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
+{{- fail "ingress is enabled: ingress.hosts must have a host name" -}}
+{{- end -}}
+{{- if and .Values.serviceMonitor.enabled (not .Values.metrics.enabled) -}}
+{{- fail "serviceMonitor is enabled: metrics.enabled must be true" -}}
 {{- end -}}
 {{- if .Values.certManager.enabled -}}
 {{- if not .Values.certManager.clusterIssuer -}}

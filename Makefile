@@ -97,6 +97,11 @@ bench: tools build $(if $(filter kcp,$(PROVIDER)),bin/kcp) ## Measure the konnec
 	@go build -o bin/bench ./test/bench
 	@bin/bench -o bench.json $(if $(filter kcp,$(PROVIDER)),--kcp)
 
+.PHONY: bench-scale
+bench-scale: tools build ## Measure 10,000 objects, 500 consumers of one backend, and replicas that share logical clusters; prints a table and writes bench-scale.json.
+	@go build -o bin/bench ./test/bench
+	@bin/bench -o bench-scale.json --large
+
 ##@ Code
 
 .PHONY: generate

@@ -29,6 +29,9 @@ func main() {
 	consumers := flag.Int("consumers", 50, "consumers that are placed, on kcp")
 	kcp := flag.Bool("kcp", false, "measure a kcp beside the plain provider, and leave out what does not depend on it")
 	scaleOnly := flag.Bool("scale-only", false, "leave out bursts, latency, memory and restart")
+	large := flag.Bool("large", false, "measure a large installation instead: many objects, many consumers, replicas that share logical clusters")
+	objects := flag.Int("objects", 10000, "objects of a large installation")
+	largeConsumers := flag.Int("large-consumers", 500, "consumers of a large installation")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -37,6 +40,7 @@ func main() {
 	if err := run(ctx, *out, sizes{
 		burst: *burst, held: *held, single: *single, referring: *referring, namespaces: *namespaces, exports: *exports, scaleOnly: *scaleOnly,
 		workspaces: []int{1, 10, 100}, consumers: *consumers, kcp: *kcp,
+		objects: *objects, large: *largeConsumers, largeOnly: *large,
 	}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -51,6 +55,8 @@ type sizes struct {
 	workspaces                     []int
 	consumers                      int
 	kcp                            bool
+	objects, large                 int
+	largeOnly                      bool
 }
 
 func run(ctx context.Context, out string, n sizes) error {
@@ -59,6 +65,8 @@ func run(ctx context.Context, out string, n sizes) error {
 	switch {
 	case n.kcp:
 		parts = []func(context.Context, sizes, *results) error{measurePlain, measureKCP}
+	case n.largeOnly:
+		parts = []func(context.Context, sizes, *results) error{measureLarge}
 	case n.scaleOnly:
 		parts = parts[1:]
 	}

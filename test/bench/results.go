@@ -29,6 +29,8 @@ type results struct {
 	Scale *scaleResults `json:"scale,omitempty"`
 	// KCP is what was measured with a kcp.
 	KCP *kcpResults `json:"kcp,omitempty"`
+	// Large is a large installation.
+	Large *largeResults `json:"large,omitempty"`
 }
 
 // syncResults are what one resource costs the konnector, beside the floor of the same run.
@@ -122,6 +124,9 @@ func (r *results) missed() error {
 	}
 	if r.KCP != nil {
 		errs = append(errs, r.KCP.missed())
+	}
+	if r.Large != nil {
+		errs = append(errs, r.Large.missed())
 	}
 	return errors.Join(errs...)
 }

@@ -27,6 +27,7 @@ import (
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/deploy/crds"
 	"kube-bind.io/kube-bind/test/attack"
+	"kube-bind.io/kube-bind/test/leak"
 	"kube-bind.io/kube-bind/test/pair"
 )
 
@@ -130,7 +131,7 @@ func marked(contract string, meta metav1.ObjectMeta) metav1.ObjectMeta {
 
 // object is one of an exported API, with the mark of a consumer, or without.
 func object(kind, contract, namespace, name string) *unstructured.Unstructured {
-	o := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"intent": "ride"}}}
+	o := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"intent": leak.Body}}}
 	o.SetAPIVersion("wildwest.dev/v1alpha1")
 	o.SetKind(kind)
 	o.SetNamespace(namespace)

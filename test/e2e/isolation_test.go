@@ -20,6 +20,7 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/leak"
 	"kube-bind.io/kube-bind/test/pair"
 )
 
@@ -184,7 +185,7 @@ func stopPair(t *testing.T, p *pair.Pair) {
 func roundTrip(t *testing.T, p *pair.Pair, here, there *unstructured.Unstructured) {
 	t.Helper()
 	expect.Create(t, p.Consumer, here.DeepCopy())
-	expect.Has(t, p.Provider, there, "ride", "spec", "intent")
+	expect.Has(t, p.Provider, there, leak.Body, "spec", "intent")
 	expect.ChangeStatus(t, p.Provider, there, expect.Set("safe", "status", "result"))
 	expect.Has(t, p.Consumer, here, "safe", "status", "result")
 	expect.Change(t, p.Consumer, here, expect.Set("rest", "spec", "intent"))

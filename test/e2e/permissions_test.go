@@ -17,6 +17,7 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/leak"
 	"kube-bind.io/kube-bind/test/pair"
 )
 
@@ -123,7 +124,7 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 	if err := world.Consumer.Client.Update(ctx, again); err != nil {
 		t.Fatal(err)
 	}
-	expect.Has(t, world.Provider, copied, "ride", "spec", "intent")
+	expect.Has(t, world.Provider, copied, leak.Body, "spec", "intent")
 	bindingHas(t, scouts, kubebindv1alpha2.ConditionReady, metav1.ConditionTrue, "")
 	bindingHas(t, scouts, kubebindv1alpha2.ConditionObjectsInSync, metav1.ConditionTrue, "")
 }

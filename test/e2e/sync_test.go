@@ -17,6 +17,7 @@ import (
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/sync/plan"
 	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/leak"
 )
 
 func TestObjectGoesUpAndStatusComesDown(t *testing.T) {
@@ -24,7 +25,7 @@ func TestObjectGoesUpAndStatusComesDown(t *testing.T) {
 	ns := expect.Namespace(t, world.Consumer, "round-trip")
 	here, copied := expect.Cowboy(ns, "billy"), expect.Cowboy(there(ns), "billy")
 	expect.Create(t, world.Consumer, here.DeepCopy())
-	expect.Has(t, world.Provider, copied, "ride", "spec", "intent")
+	expect.Has(t, world.Provider, copied, leak.Body, "spec", "intent")
 
 	expect.ChangeStatus(t, world.Provider, copied, expect.Set("safe", "status", "result"))
 	expect.Has(t, world.Consumer, here, "safe", "status", "result")
@@ -90,7 +91,7 @@ func TestProviderDriftIsRepaired(t *testing.T) {
 	expect.Create(t, world.Consumer, expect.Cowboy(ns, "billy"))
 	copied := expect.Exists(t, world.Provider, expect.Cowboy(there(ns), "billy"))
 	expect.Change(t, world.Provider, copied, expect.Set("sabotage", "spec", "intent"))
-	expect.Has(t, world.Provider, copied, "ride", "spec", "intent")
+	expect.Has(t, world.Provider, copied, leak.Body, "spec", "intent")
 }
 
 func TestCopyDeletedAtTheProviderIsMadeAgain(t *testing.T) {
@@ -174,7 +175,7 @@ func TestW45ConflictIsReportedAndHeals(t *testing.T) {
 	})
 	expect.Create(t, world.Consumer, here.DeepCopy())
 	expect.Delete(t, world.Provider, foreign)
-	expect.Has(t, world.Provider, expect.Cowboy(there(ns), "billy"), "ride", "spec", "intent")
+	expect.Has(t, world.Provider, expect.Cowboy(there(ns), "billy"), leak.Body, "spec", "intent")
 }
 
 // W21: what the provider's own controllers make of the type is theirs.
@@ -232,7 +233,7 @@ func TestDefaultNamespace(t *testing.T) {
 	t.Parallel()
 	here, copied := expect.Cowboy("default", "billy"), expect.Cowboy(there("default"), "billy")
 	expect.Create(t, world.Consumer, here.DeepCopy())
-	expect.Has(t, world.Provider, copied, "ride", "spec", "intent")
+	expect.Has(t, world.Provider, copied, leak.Body, "spec", "intent")
 	expect.Delete(t, world.Consumer, here)
 	expect.Gone(t, world.Provider, copied)
 }

@@ -15,6 +15,7 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/leak"
 	"kube-bind.io/kube-bind/test/pair"
 )
 
@@ -49,8 +50,8 @@ func TestUnbindAndBindAgain(t *testing.T) {
 		for _, plural := range []string{"cowshands", "claims"} {
 			expect.Change(t, p.Consumer, ofKind(ns, plural), expect.Set("again", "spec", "intent"))
 			expect.Has(t, p.Provider, ofKind(places[plural].There(ns), plural), "again", "spec", "intent")
-			expect.Change(t, p.Consumer, ofKind(ns, plural), expect.Set("ride", "spec", "intent"))
-			expect.Has(t, p.Provider, ofKind(places[plural].There(ns), plural), "ride", "spec", "intent")
+			expect.Change(t, p.Consumer, ofKind(ns, plural), expect.Set(leak.Body, "spec", "intent"))
+			expect.Has(t, p.Provider, ofKind(places[plural].There(ns), plural), leak.Body, "spec", "intent")
 		}
 		// The export is still there, so a binding is all that it takes.
 		if err := p.CreateBinding(t.Context(), binding.Name, binding.Name); err != nil {

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"kube-bind.io/kube-bind/test/leak"
 	"kube-bind.io/kube-bind/test/pair"
 )
 
@@ -72,7 +73,7 @@ func Cowboy(namespace, name string, modifiers ...Modifier) *unstructured.Unstruc
 		"apiVersion": "wildwest.dev/v1alpha1",
 		"kind":       "Cowboy",
 		"metadata":   map[string]any{"namespace": namespace, "name": name},
-		"spec":       map[string]any{"intent": "ride"},
+		"spec":       map[string]any{"intent": leak.Body},
 	}}
 	for _, modify := range modifiers {
 		modify(o)

@@ -17,6 +17,7 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/leak"
 )
 
 // Something at the provider insists on another value of a field that the consumer owns: it gets it back at a growing
@@ -33,7 +34,7 @@ func TestFightOverAFieldIsPaced(t *testing.T) {
 		if err != nil {
 			return false, err
 		}
-		if spec, ok := o.Object["spec"].(map[string]any); ok && spec["intent"] == "ride" {
+		if spec, ok := o.Object["spec"].(map[string]any); ok && spec["intent"] == leak.Body {
 			repairs++
 			patch := []byte(`{"spec":{"intent":"fight ` + strconv.Itoa(repairs) + `"}}`)
 			return false, world.Provider.Client.Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("service"))

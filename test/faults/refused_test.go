@@ -16,6 +16,7 @@ import (
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/sync"
 	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/leak"
 )
 
 // An object that the provider refuses is its owner's affair: they are told why, others go on, the provider is not flooded,
@@ -58,7 +59,7 @@ func TestRefusedObjectIsReportedAndHeals(t *testing.T) {
 	}
 	noJesse.lift(t, world.Provider, probe)
 	// It heals by itself: the next try is not yet far away.
-	expect.Has(t, world.Provider, outlaws.object(there(ns), "jesse"), "ride", "spec", "intent")
+	expect.Has(t, world.Provider, outlaws.object(there(ns), "jesse"), leak.Body, "spec", "intent")
 	bindingHas(t, outlaws.plural, kubebindv1alpha2.ConditionObjectsInSync, metav1.ConditionTrue, "")
 }
 
@@ -84,7 +85,7 @@ func TestRefusedChangeIsReportedAndHeals(t *testing.T) {
 	if message := expect.Event(t, world.Consumer, here, sync.ReasonRejected); !strings.Contains(message, denial) {
 		t.Errorf("the Event does not repeat the provider's words: %q", message)
 	}
-	expect.Has(t, world.Provider, copied, "ride", "spec", "intent")
+	expect.Has(t, world.Provider, copied, leak.Body, "spec", "intent")
 	expect.Change(t, world.Consumer, here, expect.Set("win", "spec", "intent"))
 	expect.Has(t, world.Provider, copied, "win", "spec", "intent")
 	bindingHas(t, gamblers.plural, kubebindv1alpha2.ConditionObjectsInSync, metav1.ConditionTrue, "")

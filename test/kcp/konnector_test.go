@@ -16,6 +16,7 @@ import (
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/controlplane"
 	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/leak"
 	"kube-bind.io/kube-bind/test/pair"
 )
 
@@ -116,7 +117,7 @@ func roundTrip(t *testing.T, consumer, provider *pair.Side, namespace string) {
 	expect.Namespace(t, consumer, namespace)
 	object := expect.Cowboy(namespace, "billy")
 	expect.Create(t, consumer, object)
-	expect.Has(t, provider, object, "ride", "spec", "intent")
+	expect.Has(t, provider, object, leak.Body, "spec", "intent")
 	expect.ChangeStatus(t, provider, object, expect.Set("arrived", "status", "result"))
 	expect.Has(t, consumer, object, "arrived", "status", "result")
 	expect.Change(t, consumer, object, expect.Set("rest", "spec", "intent"))

@@ -48,6 +48,8 @@ func TestScan(t *testing.T) {
 		"bearer":            {`Authorization: Bearer abcdefgh01234567`, true},
 		"query":             {`GET /callback?access_token=abcdefgh&x=y`, true},
 		"body":              {`{"client_secret":"abcdefghijk"}`, true},
+		"an object":         {`"spec":{"intent":"` + Body + `"}`, true},
+		"a Secret":          {`"data":{"x":"` + base64.StdEncoding.EncodeToString([]byte(Body)) + `"}`, true},
 		"known token":       {"x " + known + " y", true},
 		"its base64":        {base64.StdEncoding.EncodeToString([]byte(known)), true},
 		"line of a key":     {"MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY", true},

@@ -239,6 +239,22 @@ func TestBlockedRequests(t *testing.T) {
 	}
 }
 
+// Who waits for what a template offers by mistake gets what it offers once that is mended.
+func TestMendedTemplate(t *testing.T) {
+	start(t)
+	a := newAPI(t, "mangos", apiextensionsv1.NamespaceScoped)
+	template := newTemplate(t, "", func(s *kubebindv1alpha2.APIServiceExportTemplateSpec) {
+		s.Resources = []kubebindv1alpha2.ExportedResource{{GroupResource: kubebindv1alpha2.GroupResource{Group: a.Group, Resource: "mangoes"}}}
+	})
+	waiting := create(t, admin(t), newRequest(newNamespace(t, "-requests"), "fruit", t.Name(), template.Name))
+	finished(t, waiting, kubebindv1alpha2.PhasePending, kubebindv1alpha2.ReasonExportNotReady)
+	eventually(t, "the template to be mended", func(ctx context.Context) error {
+		get(t, admin(t), "", template.Name, template).Spec.Resources = []kubebindv1alpha2.ExportedResource{a.resource()}
+		return admin(t).Update(ctx, template)
+	})
+	finished(t, waiting, kubebindv1alpha2.PhaseSucceeded, kubebindv1alpha2.ReasonSecretReady)
+}
+
 // A request for both scopes at once.
 func TestDifferentScopes(t *testing.T) {
 	start(t, func(o *backend.Options) { o.ConsumerScope = kubebindv1alpha2.ClusterScope })

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/backend/binding"
@@ -24,7 +25,7 @@ import (
 // +kubebuilder:rbac:groups=kube-bind.io,resources=bindableresourcesrequests/status,verbs=get;patch;update
 // +kubebuilder:rbac:groups=kube-bind.io,resources=bindableresourcesrequests/finalizers,verbs=update
 // +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexporttemplates,verbs=get;list;watch
-// +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexportrequests,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=kube-bind.io,resources=apiserviceexportrequests,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;update
 // +kubebuilder:rbac:groups="",resources=serviceaccounts/token,resourceNames=kube-binder,verbs=create
@@ -38,6 +39,7 @@ func Register(fleet loop.Fleet) error {
 		Watches: []loop.Watch{
 			{Object: &kubebindv1alpha2.APIServiceExportRequest{}, Keys: askersOf, Host: true},
 			{Object: &corev1.Namespace{}, Keys: waiters},
+			{Object: &kubebindv1alpha2.APIServiceExportTemplate{}, Keys: binders, Filter: predicate.GenerationChangedPredicate{}},
 		},
 	})
 }
@@ -153,9 +155,8 @@ func bind(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.Binda
 	if err := binding.Grant(ctx, scope, request.Status.Namespace, template.Name); err != nil {
 		return judgePlace(err)
 	}
-	have = &kubebindv1alpha2.APIServiceExportRequest{}
-	err := scope.Live.Get(ctx, client.ObjectKeyFromObject(want), have)
-	if apierrors.IsNotFound(err) {
+	have, err := standing(ctx, scope, want)
+	if err == nil && have == nil {
 		have = want.DeepCopy()
 		err = scope.Create(ctx, have)
 	}
@@ -163,6 +164,19 @@ func bind(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.Binda
 		return verdict{}, fmt.Errorf("asking for the export: %w", err)
 	}
 	return judgeExportRequest(want, have), nil
+}
+
+// standing is what was asked for already, or nil. What is outdated is withdrawn.
+func standing(ctx context.Context, scope loop.Scope, want *kubebindv1alpha2.APIServiceExportRequest) (*kubebindv1alpha2.APIServiceExportRequest, error) {
+	have := &kubebindv1alpha2.APIServiceExportRequest{}
+	if err := scope.Live.Get(ctx, client.ObjectKeyFromObject(want), have); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	if !outdated(want, have) {
+		return have, nil
+	}
+	asSeen := client.Preconditions{UID: &have.UID, ResourceVersion: &have.ResourceVersion}
+	return nil, client.IgnoreNotFound(scope.Delete(ctx, have, asSeen))
 }
 
 // writeAnswer creates the Secret, or brings one up to date that an earlier try has made.
@@ -217,6 +231,13 @@ func askersOf(ctx context.Context, scope loop.Scope, export client.Object) ([]ty
 // waiters returns the requests that could not get a place, when a namespace changes that may have been in the way.
 func waiters(ctx context.Context, scope loop.Scope, _ client.Object) ([]types.NamespacedName, error) {
 	return unfinished(ctx, scope, func(r *kubebindv1alpha2.BindableResourcesRequest) bool { return r.Status.Namespace == "" })
+}
+
+// binders returns the requests for a template.
+func binders(ctx context.Context, scope loop.Scope, template client.Object) ([]types.NamespacedName, error) {
+	return unfinished(ctx, scope, func(r *kubebindv1alpha2.BindableResourcesRequest) bool {
+		return r.Spec.TemplateRef != nil && r.Spec.TemplateRef.Name == template.GetName()
+	})
 }
 
 func unfinished(ctx context.Context, scope loop.Scope, wanted func(*kubebindv1alpha2.BindableResourcesRequest) bool) ([]types.NamespacedName, error) {

@@ -100,6 +100,11 @@ func judgeExportRequest(want, have *kubebindv1alpha2.APIServiceExportRequest) ve
 	return waiting(kubebindv1alpha2.ReasonExportNotReady, how+"%s: %s", ready.Reason, ready.Message)
 }
 
+// outdated tells whether what was asked for before has come to nothing, and is not what the template offers now.
+func outdated(want, have *kubebindv1alpha2.APIServiceExportRequest) bool {
+	return have.Status.Phase != kubebindv1alpha2.PhaseSucceeded && !equality.Semantic.DeepEqual(want.Spec, have.Spec)
+}
+
 // How a message about an export that is not ready begins: it only takes a moment, or it takes somebody to mend something.
 const (
 	passing = "waiting for the export: "

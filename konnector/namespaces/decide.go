@@ -3,12 +3,11 @@
 package namespaces
 
 import (
-	"strings"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/konnector/sync/plan"
 )
 
 // presence is what is known of a consumer namespace.
@@ -61,13 +60,8 @@ func providers(n *kubebindv1alpha2.APIServiceNamespace) bool {
 	return n.Labels[kubebindv1alpha2.OwnerLabel] == kubebindv1alpha2.OwnerProvider
 }
 
-// reserved are names of namespaces that no provider decides upon: those of Kubernetes and its distributions, and the
-// konnector's own (W15).
+// reserved are names of namespaces that no provider decides upon: those that the cluster runs on, and the one where people put what has
+// no other place (W15).
 func reserved(name string) bool {
-	for _, prefix := range []string{"kube-", "openshift-"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return name == metav1.NamespaceDefault || name == "openshift"
+	return plan.SystemNamespace(name) || name == metav1.NamespaceDefault
 }

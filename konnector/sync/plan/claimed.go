@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -240,7 +241,7 @@ func (in Claim) conflict(from, to party) []Action {
 
 // share makes the copy what it should be.
 func (in Claim) share(from, to party) []Action {
-	if message := neverShared(from.object); message != "" {
+	if message := neverShared(from, to); message != "" {
 		return in.refuse(message)
 	}
 	var plan []Action
@@ -276,12 +277,30 @@ func (in Claim) refuse(message string) []Action {
 	return report(in.Consumer, ReasonNotClaimable, message)
 }
 
-// neverShared says why an object must not leave its cluster.
-func neverShared(o *unstructured.Unstructured) string {
-	if o.GroupVersionKind().Group == "" && o.GetKind() == "Secret" && o.Object["type"] == "kubernetes.io/service-account-token" {
+// neverShared says why an object must not leave its cluster, whatever is claimed.
+func neverShared(from, to party) string {
+	isSecret := from.object.GroupVersionKind().Group == "" && from.object.GetKind() == "Secret"
+	here := from.key.Namespace
+	if to.name == kubebindv1alpha2.OwnerConsumer {
+		here = to.key.Namespace
+	}
+	switch {
+	case isSecret && from.object.Object["type"] == "kubernetes.io/service-account-token":
 		return "A token of a ServiceAccount opens its own cluster and is never shared."
+	case isSecret && from.object.Object["type"] == "bootstrap.kubernetes.io/token":
+		return "A bootstrap token makes whoever has it a node of a cluster and is never shared."
+	case here == kubebindv1alpha2.ConsumerNamespace:
+		return "What is in the konnector's own namespace, such as the credentials for providers, is never shared."
+	case to.name == kubebindv1alpha2.OwnerConsumer && SystemNamespace(here):
+		return "The cluster itself runs on what is in this namespace: a provider's object never comes here."
 	}
 	return ""
+}
+
+// SystemNamespace tells whether a consumer namespace is one of Kubernetes, its distributions or the konnector (W15): what a provider
+// puts there would rule the cluster.
+func SystemNamespace(name string) bool {
+	return strings.HasPrefix(name, "kube-") || strings.HasPrefix(name, "openshift-") || name == "openshift"
 }
 
 // copyFor is what the copy should be. Of a ServiceAccount the tokens are left out: each cluster makes its own.

@@ -56,6 +56,16 @@ func claim(consumer, provider *unstructured.Unstructured, consumerClaimed, provi
 	}
 }
 
+// in is a claim about objects of a consumer namespace.
+func (in Claim) in(namespace string) Claim {
+	in.Key.Namespace = namespace
+	if in.Consumer != nil {
+		in.Consumer = in.Consumer.DeepCopy()
+		in.Consumer.SetNamespace(namespace)
+	}
+	return in
+}
+
 // side marks what is done in the consumer.
 func sides(actions []Action) string {
 	words := make([]string, 0, len(actions))
@@ -99,6 +109,7 @@ func TestClaimed(t *testing.T) {
 		return settled(t, claim(nil, theirs, false, true), changes...)
 	}
 	token := with("kubernetes.io/service-account-token", "type")
+	bootstrap := with("bootstrap.kubernetes.io/token", "type")
 	for name, tc := range map[string]struct {
 		in   Claim
 		want string
@@ -139,6 +150,14 @@ func TestClaimed(t *testing.T) {
 		"provider's, no longer claimed":         {claim(downCopy(), theirs, true, false), "Delete here"},
 		"provider's gone":                       {claim(downCopy(), nil, true, false), "Delete here"},
 		"provider's gone, copy elsewhere":       {claim(claimedObject("1", owned(provider), copiedElsewhere()), nil, false, false), ""},
+		"provider's, a token of the cluster":    {claim(nil, inProvider("1", bootstrap), false, true), ""},
+		"consumer's, a token of the cluster":    {claim(claimedObject("1", bootstrap), nil, true, false), "Report(NotClaimable)"},
+		"provider's, for the cluster's own":     {claim(nil, theirs, false, true).in("kube-system"), ""},
+		"provider's, for openshift's own":       {claim(nil, theirs, false, true).in("openshift-config"), ""},
+		"provider's, for people":                {claim(nil, theirs, false, true).in("default"), "Create here"},
+		"provider's, on one of the cluster's":   {claim(claimedObject("2", owned(provider)), theirs, true, true).in("kube-system"), "Report(NotClaimable)"},
+		"consumer's, of the cluster's own":      {claim(mine, nil, true, false).in("kube-system"), "Create"},
+		"consumer's, the konnector's own":       {claim(mine, nil, true, false).in(kubebindv1alpha2.ConsumerNamespace), "Report(NotClaimable)"},
 		"provider's, a token":                   {claim(nil, inProvider("1", token), false, true), ""},
 		"provider's, consumer lets it":          {claim(claimedObject("1", owned(provider)), theirs, true, true), "Apply here"},
 		"provider's, consumer's is elsewhere's": {claim(claimedObject("1", owned(provider), copiedElsewhere()), theirs, true, true), "Report(Conflict)"},

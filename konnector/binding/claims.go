@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/connection"
@@ -25,6 +27,29 @@ func consented(f Facts) (accepted []kubebindv1alpha2.PermissionClaim, refused []
 		}
 	}
 	return accepted, refused
+}
+
+// ReasonClaimsChanged says, in an Event on the binding, that its export was made anew and claims other objects than before.
+const ReasonClaimsChanged = "ClaimsChanged"
+
+// claimedSince says which kinds are claimed in another way than before, once there was a before: a provider that makes its export anew
+// may claim other objects than the binding was agreed with.
+func claimedSince(before, after kubebindv1alpha2.APIServiceBindingStatus) string {
+	if len(before.BoundSchemas) == 0 {
+		return ""
+	}
+	changed := sets.New[string]()
+	for _, claim := range after.PermissionClaims {
+		same := func(was kubebindv1alpha2.PermissionClaim) bool { return equality.Semantic.DeepEqual(was, claim) }
+		if !slices.ContainsFunc(before.PermissionClaims, same) {
+			changed.Insert(claim.ResourceGroupName())
+		}
+	}
+	if len(changed) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Objects of %s are claimed in another way than before, and are shared so from now on. The claims are in "+
+		"status.permissionClaims; one that you do not agree with can be refused in spec.permissionClaims.", strings.Join(sets.List(changed), ", "))
 }
 
 // claimsToFollow are the claims of the export by resource. They are not known while a resource whose objects refer to

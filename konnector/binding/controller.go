@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -17,6 +18,7 @@ import (
 	"kube-bind.io/kube-bind/konnector/connection"
 	"kube-bind.io/kube-bind/konnector/record"
 	"kube-bind.io/kube-bind/konnector/schema"
+	"kube-bind.io/kube-bind/konnector/sync"
 )
 
 // eventAction is the action of the Events on bindings.
@@ -122,7 +124,13 @@ func (c *Controller) applySchemas(ctx context.Context, f *Facts) error {
 func (c *Controller) writeStatus(ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding, status kubebindv1alpha2.APIServiceBindingStatus) error {
 	before := binding.DeepCopy()
 	binding.Status = status
-	return c.writer.Status(ctx, before, binding)
+	if err := c.writer.Status(ctx, before, binding); err != nil {
+		return err
+	}
+	if more := claimedSince(before.Status, status); more != "" {
+		c.writer.Recorder.Eventf(binding, nil, corev1.EventTypeWarning, ReasonClaimsChanged, eventAction, "%s", sync.EventNote(more))
+	}
+	return nil
 }
 
 func ignoreConflict(err error) error {

@@ -13,6 +13,7 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/test/expect"
+	"kube-bind.io/kube-bind/test/leak"
 	"kube-bind.io/kube-bind/test/pair"
 )
 
@@ -88,8 +89,8 @@ func claimByLabel(t *testing.T, c claimable) {
 		expect.Event(t, c.Consumer, o, "Shared")
 	}
 	secret := core("Secret", "team", "labelled", "one", "app", "ranch")
-	expect.Change(t, c.Consumer, secret, expect.Set(encoded("Secret", "two"), "data", "content"))
-	c.up(t, secret, "two")
+	expect.Change(t, c.Consumer, secret, expect.Set(encoded("Secret", leak.Body), "data", "content"))
+	c.up(t, secret, leak.Body)
 
 	other := core("Secret", "team", "unlabelled", "x")
 	expect.Create(t, c.Consumer, other)
@@ -243,4 +244,5 @@ func claimChanges(t *testing.T, c claimable) {
 	c.up(t, after, "one")
 	c.gone(t, before)
 	expect.Exists(t, c.Consumer, before)
+	expect.Event(t, c.Consumer, &kubebindv1alpha2.APIServiceBinding{ObjectMeta: metav1.ObjectMeta{Name: ranches}}, "ClaimsChanged")
 }

@@ -20,6 +20,7 @@ for folder in apis deploy/crds; do
 	diff -ru "$folder" "$copy/$folder" || { echo "verify: $folder is not current: run 'make generate'" >&2; failed=1; }
 done
 
+go test -count=1 -run OpenAPI ./backend/http || { echo "verify: docs/reference/http-api/openapi.yaml is not what is served" >&2; failed=1; }
 go test -count=1 ./docs/reference || { echo "verify: pages of docs/reference are not current" >&2; failed=1; }
 
 go mod tidy -diff || { echo "verify: go.mod is not tidy: run 'go mod tidy'" >&2; failed=1; }

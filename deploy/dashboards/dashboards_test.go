@@ -14,8 +14,10 @@ import (
 	"github.com/VictoriaMetrics/metricsql"
 	"sigs.k8s.io/yaml"
 
+	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/backend"
 	"kube-bind.io/kube-bind/konnector"
+	"kube-bind.io/kube-bind/konnector/sync"
 	"kube-bind.io/kube-bind/telemetry"
 )
 
@@ -39,6 +41,16 @@ func known(t *testing.T) (series map[string][]string, metrics []telemetry.Metric
 		}
 	}
 	return series, metrics
+}
+
+// words are what labels can say that queries match, as the code says it: a query for what nothing says is silent for good.
+func words() map[string][]string {
+	return map[string][]string{
+		"reason": {kubebindv1alpha2.ReasonHeartbeatTimeout, sync.Retrying},
+		"result": {kubebindv1alpha2.ErrorCodeClusterConnectionFailed},
+		"kind":   {"APIServiceExport", "ClusterBinding"},
+		"x":      {"known"}, // of TestAsks
+	}
 }
 
 // query is a PromQL expression and what its result is shown with.
@@ -68,6 +80,9 @@ func asks(complain func(format string, args ...any), q query, series map[string]
 						out = append(out, filter.Value)
 					} else {
 						labels = append(labels, filter.Label)
+						if can := words()[filter.Label]; can != nil && !filter.IsRegexp && !slices.Contains(can, filter.Value) {
+							complain("%s: no %s is %q, as far as this test knows", q.where, filter.Label, filter.Value)
+						}
 					}
 				}
 			}
@@ -220,6 +235,8 @@ func TestAsks(t *testing.T) {
 		`sum by (x) (rate(c_total[5m]))`:                                    false,
 		`sum by (y) (rate(a_total[5m]))`:                                    false,
 		`sum by (x) (a_total{y="1"})`:                                       false,
+		`sum by (x) (a_total{x="known"})`:                                   true,
+		`sum by (x) (a_total{x="forgotten"})`:                               false,
 		`sum by (x) (a_total`:                                               false,
 		`sum by (x) (a_total{x="$unknown"})`:                                false,
 		`sum without (x) (a_total)`:                                         false,

@@ -214,7 +214,7 @@ func (e *engine) failed(consumer *unstructured.Unstructured, key types.Namespace
 		// The object is not what the cache showed. Its event is under way; the retry is for the case that it is not.
 		e.Metrics.conflict(e.series(), whereOf(a))
 	case isAway(err):
-		e.report(consumer, key, problem{reasonRetrying, ""}, false)
+		e.report(consumer, key, problem{Retrying, ""}, false)
 	case onProvider:
 		e.report(consumer, key, problem{ReasonRejected, fmt.Sprintf("the provider refused the object: %v", err)}, true)
 	default:

@@ -114,7 +114,7 @@ func (e *engine) waits(key types.NamespacedName, err error) bool {
 	switch e.problems.reason(key) {
 	case plan.ReasonNamespacePending:
 		return true
-	case "", reasonRetrying:
+	case "", Retrying:
 		return err != nil
 	}
 	return false

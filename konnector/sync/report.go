@@ -21,8 +21,8 @@ const (
 	ReasonRejected = "Rejected"
 	// ReasonConsumerRejected says that the consumer's own API server refused the finalizer or the status.
 	ReasonConsumerRejected = "ConsumerRejected"
-	// reasonRetrying counts objects whose writes fail because a side is away. It is no Event: the binding says so.
-	reasonRetrying = "Retrying"
+	// Retrying counts objects whose writes fail because a side is away. It is no Event: the binding says so.
+	Retrying = "Retrying"
 )
 
 // eventAction is the action of the Events of a Syncer.

@@ -16,6 +16,7 @@
 //	apis/boundschema         CRD to BoundSchema and back, and the schema's hash; pure
 //	apis/mapping             where a consumer's object lies on the provider, and back; pure
 //	kubeconfig               kubeconfigs of others: what is taken from them, and what is refused
+//	printable                texts of others, as people may be shown them: without what would move a cursor or hide
 //	telemetry                how metrics are registered and described, and traces sent; which there are, those know that count
 //	deploy/crds              the generated CRDs, embedded, and their installation
 //

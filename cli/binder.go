@@ -20,6 +20,7 @@ import (
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/cli/backendclient"
 	"kube-bind.io/kube-bind/deploy/install"
+	"kube-bind.io/kube-bind/printable"
 )
 
 // poll is how often something is looked at that is waited for.
@@ -210,7 +211,7 @@ func (b *binder) await(ctx context.Context, what string, look func(context.Conte
 	defer shown.stop()
 	err := wait.PollUntilContextCancel(ctx, poll, true, func(ctx context.Context) (bool, error) {
 		done, message, err := look(ctx)
-		last = orElse(message, last)
+		last = orElse(printable.Line(message), last)
 		if err == nil && !done {
 			shown.say(message)
 		}

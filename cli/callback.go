@@ -17,6 +17,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"kube-bind.io/kube-bind/printable"
 )
 
 //go:embed callback.html
@@ -102,7 +104,7 @@ func (c *callback) wait(ctx context.Context) (url.Values, error) {
 	select {
 	case query := <-c.got:
 		if code := query.Get("error"); code != "" {
-			return nil, exit(ExitRefused, fmt.Errorf("the server says: %s", orElse(query.Get("error_description"), code)), "Run the command again. If it stays so, show this to the provider's administrator.")
+			return nil, exit(ExitRefused, fmt.Errorf("the server says: %s", printable.Line(orElse(query.Get("error_description"), code))), "Run the command again. If it stays so, show this to the provider's administrator.")
 		}
 		return query, nil
 	case <-ctx.Done():

@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/klog/v2"
+
+	"kube-bind.io/kube-bind/printable"
 )
 
 // Options are what a program gives the commands. Zero fields have defaults.
@@ -81,5 +84,18 @@ func (c *cli) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&c.insecure, "insecure-skip-tls-verify", false, "Do not check the certificate of the kube-bind server.")
 }
 
-// say writes a line about what is going on.
-func (c *cli) say(format string, args ...any) { fmt.Fprintf(c.ErrOut, format+"\n", args...) }
+// say writes a line about what is going on. The format is ours; what stands in it may be of others.
+func (c *cli) say(format string, args ...any) {
+	shown := make([]any, len(args))
+	for i := range args {
+		shown[i] = printed{args[i]}
+	}
+	fmt.Fprintf(c.ErrOut, format+"\n", shown...)
+}
+
+// printed is a value that is printed as others' texts are.
+type printed struct{ value any }
+
+func (p printed) Format(state fmt.State, verb rune) {
+	_, _ = io.WriteString(state, printable.Line(fmt.Sprintf(fmt.FormatString(state, verb), p.value)))
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/printable"
 )
 
 // completes is how long somebody waits who has pressed Tab.
@@ -25,6 +26,9 @@ func noFiles(words completions) cobra.CompletionFunc {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completes)
 		defer cancel()
 		found := words(ctx, args)
+		for i := range found {
+			found[i] = printable.Lines(found[i])
+		}
 		slices.Sort(found)
 		return slices.Compact(found), cobra.ShellCompDirectiveNoFileComp
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/term"
@@ -28,7 +29,9 @@ func (b *binder) consent(ctx context.Context, spec *kubebindv1alpha2.APIServiceE
 	if err != nil {
 		return err
 	}
-	b.say("%s", strings.Join(terms(spec, name, b.refuse, have), "\n"))
+	for _, line := range terms(spec, name, b.refuse, have) {
+		b.say("%s", line)
+	}
 	if b.dry() {
 		b.say("Nothing is written to your cluster. The contract at the provider is made.")
 	}
@@ -70,16 +73,16 @@ func (b *binder) confirm(ctx context.Context, question string) error {
 
 // terms are what a template brings and takes, in words. What an earlier binding refuses stays refused.
 func terms(spec *kubebindv1alpha2.APIServiceExportTemplateSpec, name string, refused []string, before *kubebindv1alpha2.APIServiceBinding) []string {
-	out := []string{fmt.Sprintf("Binding %s. The provider's APIs come to your cluster, and their objects go to the provider:", name)}
+	out := []string{fmt.Sprintf("Binding %s. The provider's APIs come to your cluster, and their objects go to the provider:", word(name))}
 	for _, r := range spec.Resources {
-		out = append(out, "  - "+r.ResourceGroupName())
+		out = append(out, "  - "+word(r.ResourceGroupName()))
 	}
 	if len(spec.PermissionClaims) > 0 {
 		out = append(out, "The provider also asks to share:")
 	}
 	for i := range spec.PermissionClaims {
 		claim := &spec.PermissionClaims[i]
-		line := "  - " + claim.GroupResource.GroupResource().String() + " " + selected(&claim.Selector)
+		line := "  - " + word(claim.GroupResource.GroupResource().String()) + " " + selected(&claim.Selector)
 		switch {
 		case slices.Contains(refused, claim.GroupResource.GroupResource().String()):
 			line += " (refused by you)"
@@ -92,9 +95,20 @@ func terms(spec *kubebindv1alpha2.APIServiceExportTemplateSpec, name string, ref
 		out = append(out, "These namespaces are made in your cluster:")
 	}
 	for _, ns := range spec.Namespaces {
-		out = append(out, "  - "+ns.Name)
+		out = append(out, "  - "+word(ns.Name))
 	}
 	return out
+}
+
+// word is a name that the provider chose. In quotes stands one with more in it than names have: it could pass for words of ours.
+func word(name string) string {
+	const others = "-._:/#"
+	if name == "" || strings.ContainsFunc(name, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune(others, c)
+	}) {
+		return strconv.QuoteToASCII(name)
+	}
+	return name
 }
 
 // selected says which objects a claim means.
@@ -110,16 +124,19 @@ func selected(s *kubebindv1alpha2.Selector) string {
 	for _, named := range s.NamedResources {
 		where := "in every namespace"
 		if named.Namespace != "" {
-			where = "in namespace " + named.Namespace
+			where = "in namespace " + word(named.Namespace)
 		}
-		parts = append(parts, fmt.Sprintf("called %s, %s", named.Name, where))
+		parts = append(parts, fmt.Sprintf("called %s, %s", word(named.Name), where))
 	}
 	for _, ref := range s.References {
-		path := ref.Resource
+		part := "that are named in objects of " + word(ref.Resource)
 		if ref.JSONPath.Name != "" {
-			path += " at " + ref.JSONPath.Name
+			part += " at " + word(ref.JSONPath.Name)
 		}
-		parts = append(parts, "that are named in objects of "+path)
+		if ref.JSONPath.Namespace != "" {
+			part += ", in any namespace that those name at " + word(ref.JSONPath.Namespace)
+		}
+		parts = append(parts, part)
 	}
 	if len(parts) == 0 {
 		return "(none is selected)"

@@ -8,6 +8,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"kube-bind.io/kube-bind/printable"
 )
 
 // Exit codes.
@@ -83,7 +85,7 @@ func Execute(ctx context.Context, cmd *cobra.Command) int {
 		err = context.Canceled
 	}
 	err = complete(ran, err)
-	fmt.Fprintln(cmd.ErrOrStderr(), "Error:", err)
+	fmt.Fprintln(cmd.ErrOrStderr(), "Error:", printable.Lines(err.Error()))
 	return ExitCode(err)
 }
 

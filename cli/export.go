@@ -12,6 +12,7 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/deploy/install"
+	"kube-bind.io/kube-bind/printable"
 )
 
 // export asks at the provider for what was agreed, and waits for the answer.
@@ -75,7 +76,7 @@ func answered(ctx context.Context, provider client.Client, request *kubebindv1al
 	case kubebindv1alpha2.PhaseSucceeded:
 		return true, "", nil
 	case kubebindv1alpha2.PhaseFailed:
-		return false, "", exit(ExitRefused, fmt.Errorf("the provider refuses the export: %s", have.Status.TerminalMessage),
+		return false, "", exit(ExitRefused, fmt.Errorf("the provider refuses the export: %s", printable.Line(have.Status.TerminalMessage)),
 			"Ask the provider's administrator to mend that. This answer stands for ten minutes; then run the command again.")
 	}
 	message := "it has not looked at it yet"

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kube-bind.io/kube-bind/printable"
 )
 
 // clusterError is an error of a cluster's API server, or of the way there. It says which cluster.
@@ -29,7 +31,7 @@ func (e *clusterError) Error() string {
 	if transport, ok := errors.AsType[*url.Error](e.err); ok {
 		return whose + " (" + e.where + ") cannot be reached: " + transport.Err.Error()
 	}
-	return whose + " says: " + e.err.Error()
+	return whose + " says: " + printable.Line(e.err.Error())
 }
 
 func (e *clusterError) Unwrap() error { return e.err }

@@ -18,6 +18,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/client-go/util/jsonpath"
+
+	"kube-bind.io/kube-bind/printable"
 )
 
 // What starts the values of --output that name columns.
@@ -157,7 +159,7 @@ func toUnstructured(value any) (*unstructured.Unstructured, error) {
 func names(w io.Writer, items []*unstructured.Unstructured) error {
 	for _, item := range items {
 		kind := strings.TrimSuffix(strings.ToLower(item.GetKind())+"."+item.GroupVersionKind().Group, ".")
-		if _, err := fmt.Fprintf(w, "%s/%s\n", kind, item.GetName()); err != nil {
+		if _, err := fmt.Fprintf(w, "%s/%s\n", printable.Line(kind), printable.Line(item.GetName())); err != nil {
 			return err
 		}
 	}
@@ -172,7 +174,11 @@ func (o *output) write(w io.Writer, items []*unstructured.Unstructured, t table)
 	tabs := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(tabs, strings.Join(t.columns[:shown], "\t"))
 	for _, item := range items {
-		fmt.Fprintln(tabs, strings.Join(t.row(item)[:shown], "\t"))
+		cells := t.row(item)[:shown]
+		for i := range cells {
+			cells[i] = printable.Line(cells[i])
+		}
+		fmt.Fprintln(tabs, strings.Join(cells, "\t"))
 	}
 	return tabs.Flush()
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"kube-bind.io/kube-bind/printable"
 )
 
 const (
@@ -56,7 +58,7 @@ func spins(out io.Writer) *os.File {
 
 // say tells what is waited for now.
 func (p *progress) say(message string) {
-	message = strings.Join(strings.Fields(message), " ")
+	message = printable.Line(strings.Join(strings.Fields(message), " "))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if message == "" || message == p.last {

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/printable"
 )
 
 // reasonConflict is what the konnector calls an object whose copy would have the name of somebody else's.
@@ -168,7 +169,7 @@ func (c *cli) printStatus(o *output, found []bindingStatus) error {
 	}
 	for _, s := range found {
 		for _, problem := range s.Problems {
-			if _, err := fmt.Fprintf(c.Out, "\n%s: %s\n", s.Name, problem); err != nil {
+			if _, err := fmt.Fprintf(c.Out, "\n%s: %s\n", s.Name, printable.Line(problem)); err != nil {
 				return err
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kube-bind.io/kube-bind/deploy/install"
+	"kube-bind.io/kube-bind/printable"
 )
 
 // versionTimeout is how long server and cluster may take to say their versions.
@@ -137,7 +138,7 @@ func (c *cli) printVersions(o *output, found *versions) error {
 	}
 	server, konnector := "none that was asked", "none that was asked"
 	if s := found.Server; s != nil {
-		server = fmt.Sprintf("%s (%s, %s)", s.Version, s.URL, s.Provider)
+		server = printable.Line(fmt.Sprintf("%s (%s, %s)", s.Version, s.URL, s.Provider))
 	}
 	if k := found.Konnector; k != nil {
 		konnector = k.Image

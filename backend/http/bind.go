@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -26,6 +25,7 @@ import (
 	"kube-bind.io/kube-bind/backend/catalog"
 	"kube-bind.io/kube-bind/backend/loop"
 	"kube-bind.io/kube-bind/backend/reply"
+	"kube-bind.io/kube-bind/printable"
 	"kube-bind.io/kube-bind/providers"
 )
 
@@ -125,23 +125,18 @@ func newWish(v visit, name, template string, consumer kubebindv1alpha2.ClusterId
 	return out, validConsumer(out.consumer, v)
 }
 
-// validConsumer refuses what annotations cannot hold, and to be the one that only another person stands for.
+// validConsumer refuses what annotations cannot hold, what would look like something else in the terminal of the provider's
+// administrator, and to be the one that only another person stands for.
 func validConsumer(consumer providers.Consumer, v visit) error {
 	for what, text := range map[string]string{"cluster identity": consumer.Identity, "clusterIdentity.prettyName": consumer.PrettyName} {
-		if len(text) > maxIdentity || !utf8.ValidString(text) || strings.ContainsFunc(text, disguises) {
-			return badRequest("the %s must be a line of at most %d bytes in UTF-8, without control characters", what, maxIdentity)
+		if len(text) > maxIdentity || !utf8.ValidString(text) || strings.ContainsFunc(text, printable.Disguises) {
+			return badRequest("the %s must be a line of at most %d bytes in UTF-8, without control characters and what cannot be seen", what, maxIdentity)
 		}
 	}
 	if strings.HasPrefix(consumer.Identity, v.Issuer+"/") && consumer.Identity != ownIdentity(v) {
 		return forbidden("The cluster identity %q is that of another person.", consumer.Identity)
 	}
 	return nil
-}
-
-// disguises tells whether a character makes a text look like another: it ends lines, or turns the direction of what follows.
-// The provider's administrator reads these texts in a terminal.
-func disguises(c rune) bool {
-	return unicode.IsControl(c) || unicode.In(c, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
 // ownIdentity is that of a consumer which is only known by who signed in.

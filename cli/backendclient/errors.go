@@ -11,6 +11,7 @@ import (
 	"net/url"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/printable"
 )
 
 // UnreachableError says that nobody answered: the server is away, too slow, or not to be trusted.
@@ -55,7 +56,7 @@ type RefusedError struct {
 	Err *kubebindv1alpha2.Error
 }
 
-func (e *RefusedError) Error() string { return "the server says: " + e.Err.Error() }
+func (e *RefusedError) Error() string { return "the server says: " + printable.Line(e.Err.Error()) }
 
 // Unwrap returns what the server says.
 func (e *RefusedError) Unwrap() error { return e.Err }

@@ -74,7 +74,6 @@ func TestDefaultsAreTheBackends(t *testing.T) {
 
 // A duration that the backend would refuse when it starts is refused before anything is installed, and no other.
 func TestDurationsAreThoseOfTheBackend(t *testing.T) {
-	const door = "oidc: {issuerUrl: 'https://login', callbackUrl: 'https://bind/api/callback', clientId: x}"
 	for value, tc := range map[string]struct {
 		flag      string
 		durations []string

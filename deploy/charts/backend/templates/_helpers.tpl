@@ -92,9 +92,23 @@ external
 {{- end -}}
 {{- end }}
 
+{{/* The Secret that cert-manager writes its certificate to: the one that is named where it is used. Empty without cert-manager. */}}
+{{- define "backend.managedSecretName" -}}
+{{- if .Values.certManager.enabled -}}
+{{- $own := ternary .Values.backend.tls.certSecretName "" .Values.backend.tls.enabled -}}
+{{- $ingress := ternary .Values.ingress.tlsSecretName "" .Values.ingress.enabled -}}
+{{ coalesce $own $ingress (printf "%s-tls" (include "backend.fullname" .)) }}
+{{- end -}}
+{{- end }}
+
 {{/* The Secret with the backend's own certificate. */}}
 {{- define "backend.certSecretName" -}}
-{{ default (ternary (printf "%s-tls" (include "backend.fullname" .)) "" .Values.certManager.enabled) .Values.backend.tls.certSecretName }}
+{{ default (include "backend.managedSecretName" .) .Values.backend.tls.certSecretName }}
+{{- end }}
+
+{{/* The Secret with the certificate of the Ingress. */}}
+{{- define "backend.ingressSecretName" -}}
+{{ default (include "backend.managedSecretName" .) .Values.ingress.tlsSecretName }}
 {{- end }}
 
 {{/* The names in the certificate that cert-manager makes. */}}
@@ -203,6 +217,9 @@ external
 {{- if .Values.certManager.enabled -}}
 {{- if not .Values.certManager.clusterIssuer -}}
 {{- fail "certManager is enabled: certManager.clusterIssuer must be set" -}}
+{{- end -}}
+{{- if and $b.tls.enabled .Values.ingress.enabled (ne (include "backend.certSecretName" .) (include "backend.ingressSecretName" .)) -}}
+{{- fail "certManager makes one certificate: backend.tls.certSecretName and ingress.tlsSecretName must be the same, or one of them empty" -}}
 {{- end -}}
 {{- if not (include "backend.dnsNames" . | fromJsonArray) -}}
 {{- fail "certManager is enabled: there are no host names for a certificate" -}}

@@ -49,7 +49,7 @@ func (b *binder) addFlags(cmd *cobra.Command) {
 	b.addFlag(cmd)
 	fs := cmd.Flags()
 	fs.BoolVarP(&b.yes, "yes", "y", false, "Agree to what the provider asks for, without being asked.")
-	fs.BoolVar(&b.skipKonnector, "skip-konnector", false, "Do not deploy the konnector: it runs elsewhere.")
+	fs.BoolVar(&b.skipKonnector, "skip-konnector", false, "Do not deploy the konnector: somebody else does. It is given the rights for the binding all the same, if you may give them.")
 	fs.StringVar(&b.konnectorImage, "konnector-image", "", "Image of the konnector. Default: the one of this program's version.")
 	fs.StringVarP(&b.dryRun, "dry-run", "d", b.dryRun, `"client" writes nothing to your cluster, and prints everything that kubectl apply needs to bind (with -o yaml or json). The place at the provider is made.`)
 	fs.Lookup("dry-run").NoOptDefVal = "client"

@@ -37,6 +37,24 @@ func (s *stage) answersOf(t *testing.T, binding string) []kubebindv1alpha2.Permi
 	return b.Spec.PermissionClaims
 }
 
+// letBind gives a user the rights to bind, and none to give rights.
+func (s *stage) letBind(t *testing.T, user string) {
+	t.Helper()
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: user}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"namespaces", "secrets"}, Verbs: []string{"get", "create", "update"}},
+		{APIGroups: []string{kubebindv1alpha2.GroupName}, Resources: []string{"apiservicebindings"}, Verbs: []string{"get", "create", "patch"}},
+	}}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: user}, Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}},
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user},
+	}
+	for _, o := range []client.Object{role, binding} {
+		if err := s.client.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // testRefusals: the konnector gets no right on what is refused, keeps one by which it takes back what it has shared, and a refusal stands
 // until the binding itself says otherwise.
 func testRefusals(t *testing.T, s *stage) {
@@ -82,6 +100,16 @@ func testRefusals(t *testing.T, s *stage) {
 		"Updated APIServiceBinding trusting", "It refuses secrets, and what was shared of that is taken back")
 	stands("trusting", with, refused)
 	bind("trusting", "--refuse-claim", "secrets").wants(t, ExitOK, "Kept APIServiceBinding trusting")
+
+	// The konnector that somebody else deploys gets the same rights, or whoever binds is told that somebody has to give them.
+	bind("elsewhere", "--skip-konnector", "--refuse-claim", "secrets").wants(t, ExitOK, "Created APIServiceBinding elsewhere")
+	stands("elsewhere", without, refused)
+	s.letBind(t, "binder")
+	bind("lesser", "--skip-konnector", "--as", "binder").wants(t, ExitOK, "Whoever runs the konnector has to give it the rights for lesser", "forbidden", "Created APIServiceBinding lesser")
+	bind("lesser", "--as", "binder").wants(t, ExitFailed, "applying the ClusterRole kube-bind-konnector-lesser")
+	if s.has(t, &rbacv1.ClusterRole{}, "", "kube-bind-konnector-lesser") {
+		t.Error("somebody has given rights who may not")
+	}
 
 	// A binding of another provider is left alone, and so are the rights on it.
 	foreign := &kubebindv1alpha2.APIServiceBinding{ObjectMeta: metav1.ObjectMeta{Name: "foreign"}}

@@ -24,7 +24,7 @@ type Bundle struct {
 	Bindings []*kubebindv1alpha2.APIServiceBinding
 	// Konnector is which one comes along.
 	Konnector konnector.Options
-	// SkipKonnector leaves konnector and rights out: it runs elsewhere.
+	// SkipKonnector leaves the konnector out: somebody else deploys it. Its rights for the bindings are in the bundle.
 	SkipKonnector bool
 }
 
@@ -43,9 +43,9 @@ func (b *Bundle) Objects() ([]client.Object, error) {
 	}
 	if !b.SkipKonnector {
 		out = append(out, deployment...)
-		for i, binding := range b.Bindings {
-			out = append(out, roleFor(binding, &b.Contract.Requests[i].Spec))
-		}
+	}
+	for i, binding := range b.Bindings {
+		out = append(out, roleFor(binding, &b.Contract.Requests[i].Spec))
 	}
 	secret, err := b.secret()
 	if err != nil {

@@ -103,7 +103,7 @@ func TestBundle(t *testing.T) {
 	}
 }
 
-// Where the konnector runs already, the bundle has no rights for one, either.
+// Where the konnector runs already, the bundle has only its rights for the binding.
 func TestBundleWithoutKonnector(t *testing.T) {
 	c := contract()
 	raw, err := (&Bundle{Contract: c, Bindings: c.Bindings(), SkipKonnector: true}).YAML()
@@ -114,7 +114,7 @@ func TestBundleWithoutKonnector(t *testing.T) {
 	want := []string{
 		"Namespace/kube-bind",
 		"CustomResourceDefinition/apiservicebindingbundles.kube-bind.io", "CustomResourceDefinition/apiservicebindings.kube-bind.io",
-		"Secret/" + c.SecretName(),
+		"ClusterRole/kube-bind-konnector-ranch", "Secret/" + c.SecretName(),
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)

@@ -30,7 +30,7 @@ type Installer struct {
 	Konnector konnector.Options
 	// Downgrade deploys Konnector also where a newer one is.
 	Downgrade bool
-	// SkipKonnector leaves konnector and rights out: it runs elsewhere.
+	// SkipKonnector leaves the konnector out: somebody else deploys it. Its rights for the bindings are written all the same, if they can be.
 	SkipKonnector bool
 	// Say is told what is done, a line at a time.
 	Say func(format string, args ...any)
@@ -67,10 +67,7 @@ func (i *Installer) Install(ctx context.Context, c *Contract) error {
 		verb = "Created"
 	}
 	i.Say("🔒 %s secret %s/%s for host %s, namespace %s", verb, kubebindv1alpha2.ConsumerNamespace, c.SecretName(), c.Config.Host, c.Namespace)
-	if i.SkipKonnector {
-		return nil
-	}
-	if err := i.grant(ctx, c); err != nil {
+	if err := i.grant(ctx, c); err != nil || i.SkipKonnector {
 		return err
 	}
 	return i.deploy(ctx)

@@ -4,6 +4,7 @@ package install
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,7 +28,8 @@ func roleFor(binding *kubebindv1alpha2.APIServiceBinding, request *kubebindv1alp
 	return konnector.RoleFor(binding.Name, &accepted)
 }
 
-// grant gives the konnector its rights for each binding of a contract.
+// grant gives the konnector its rights for each binding of a contract. Who may not, and has left the konnector to somebody else, leaves
+// them to the same: the conditions of the binding say what is missing.
 func (i *Installer) grant(ctx context.Context, c *Contract) error {
 	bindings := i.Bindings
 	if bindings == nil {
@@ -44,7 +46,12 @@ func (i *Installer) grant(ctx context.Context, c *Contract) error {
 				"out of the ClusterRole %s before.", resourcesOf(kept), role.Name)
 		}
 		role.Rules = append(role.Rules, kept...)
-		if err := i.Apply(ctx, role); err != nil {
+		err = i.Apply(ctx, role)
+		if _, foreign := errors.AsType[*ForeignError](err); i.SkipKonnector && (foreign || apierrors.IsForbidden(err)) {
+			i.Say("ℹ️  Whoever runs the konnector has to give it the rights for %s: %v", binding.Name, err)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -92,7 +92,7 @@ func claimable(f Facts) []connection.Claim {
 		out = append(out, connection.Claim{GVR: runtimeschema.GroupVersionResource{Version: "v1", Resource: resource}})
 	}
 	for _, r := range resourcesToSync(f) {
-		if r.Namespaced {
+		if r.Namespaced && !r.Withdrawn {
 			out = append(out, connection.Claim{GVR: r.GVR, ProvidersOnly: true, StatusSubresource: r.Served[r.GVR.Version].Status})
 		}
 	}
@@ -126,9 +126,10 @@ func referrers(f Facts, claims []kubebindv1alpha2.PermissionClaim) (map[runtimes
 	return out, true
 }
 
+// resourceOf are the facts of a resource of the export.
 func resourceOf(f Facts, resource kubebindv1alpha2.GroupResource) *ResourceFacts {
 	for i := range f.Resources {
-		if f.Resources[i].Name.GroupResource() == resource.GroupResource() {
+		if f.Resources[i].Name.GroupResource() == resource.GroupResource() && !withdrawn(f, resource) {
 			return &f.Resources[i]
 		}
 	}

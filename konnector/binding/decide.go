@@ -32,7 +32,7 @@ type Facts struct {
 	Export *kubebindv1alpha2.APIServiceExport
 	// Request is the APIServiceExportRequest of the same name, nil if there is none.
 	Request *kubebindv1alpha2.APIServiceExportRequest
-	// Resources are those of the export or, without one, those that the binding brought before.
+	// Resources are those of the export, and those that the binding brought before.
 	Resources []ResourceFacts
 	// Progress is that of the syncers.
 	Progress connection.Progress
@@ -116,10 +116,10 @@ func resourcesToSync(f Facts) []connection.Resource {
 			GVR:        runtimeschema.GroupVersionResource{Group: r.Name.Group, Version: version.Name, Resource: r.Name.Resource},
 			Served:     servedVersions(crd, f.Now),
 			Namespaced: r.CRD.Spec.Scope == apiextensionsv1.NamespaceScoped,
-			Withdrawn:  f.Export == nil,
+			Withdrawn:  withdrawn(f, r.Name),
 			Table:      r.Table,
 		}
-		if f.Export != nil {
+		if !resource.Withdrawn {
 			resource.Isolation = f.Export.Spec.Isolation
 			resource.ClusterWide = f.Export.Spec.InformerScope == kubebindv1alpha2.ClusterScope
 		}
@@ -188,7 +188,7 @@ func servedVersions(crd *apiextensionsv1.CustomResourceDefinition, now time.Time
 	return out
 }
 
-// boundSchemas also remembers what was brought before: without an export it is all that says which CRDs are ours.
+// boundSchemas also remembers what was brought before: when the export does not have it any more it is all that says which CRDs are ours.
 func boundSchemas(f Facts) []kubebindv1alpha2.BoundSchemaReference {
 	var out []kubebindv1alpha2.BoundSchemaReference
 	for _, r := range f.Resources {
@@ -255,6 +255,9 @@ func connected(f Facts) kubebindv1alpha2.Condition {
 	if c := worstResource(unbound, kubebindv1alpha2.ConditionConnected); c != nil {
 		return *c
 	}
+	if message := withdrawnResources(f); message != "" {
+		return no(kubebindv1alpha2.ReasonResourceWithdrawn, kubebindv1alpha2.SeverityWarning, "%s", message)
+	}
 	return kubebindv1alpha2.TrueCondition(kubebindv1alpha2.ConditionConnected)
 }
 
@@ -276,7 +279,7 @@ func providerReady(export *kubebindv1alpha2.APIServiceExport) bool {
 
 // worstResource is the first thing that keeps a resource from being bound, as a condition of the given type.
 func worstResource(f Facts, conditionType string) *kubebindv1alpha2.Condition {
-	for _, r := range f.Resources {
+	for _, r := range offered(f) {
 		reason, message, severity := r.problem()
 		if reason != "" {
 			c := kubebindv1alpha2.FalseCondition(conditionType, reason, severity, message)

@@ -72,6 +72,14 @@ func noExport(f *Facts) {
 	f.Resources[0].Bound, f.Resources[0].Step = nil, schema.Step{}
 }
 
+// withFarms adds a resource that the binding brought and that the export has not any more.
+func withFarms(f *Facts) {
+	farms := f.Resources[0]
+	farms.Name.Resource, farms.Bound, farms.Step = "farms", nil, schema.Step{}
+	farms.CRD = farms.CRD.DeepCopy()
+	f.Resources = append(f.Resources, farms)
+}
+
 func resource(change func(*ResourceFacts)) func(*Facts) {
 	return func(f *Facts) { change(&f.Resources[0]) }
 }
@@ -128,6 +136,14 @@ func TestDecideConditions(t *testing.T) {
 		}), kubebindv1alpha2.ConditionHeartbeating, "False/Warning/ClusterBindingUpdateFailed", "False/Warning/ClusterBindingUpdateFailed"},
 		"no export": {facts(noExport),
 			kubebindv1alpha2.ConditionConnected, "False/Error/APIServiceExportNotFound", "False/Error/APIServiceExportNotFound"},
+		"made again without a resource": {facts(withFarms),
+			kubebindv1alpha2.ConditionConnected, "False/Warning/ResourceWithdrawn", "False/Warning/ResourceWithdrawn"},
+		"made again without a resource, the schema is in sync": {facts(withFarms),
+			kubebindv1alpha2.ConditionSchemaInSync, "True//", "False/Warning/ResourceWithdrawn"},
+		"made again without a resource, whose CRD is gone": {facts(withFarms, func(f *Facts) { f.Resources[1].CRD = nil }),
+			kubebindv1alpha2.ConditionConnected, "True//", "True//"},
+		"made again without a resource, and another is not there": {facts(withFarms, resource(func(r *ResourceFacts) { r.Bound = nil })),
+			kubebindv1alpha2.ConditionConnected, "False/Error/BoundSchemaFetchFailed", "False/Error/BoundSchemaFetchFailed"},
 		"request refused": {facts(noExport, func(f *Facts) {
 			f.Request = &kubebindv1alpha2.APIServiceExportRequest{Status: kubebindv1alpha2.APIServiceExportRequestStatus{Phase: kubebindv1alpha2.PhaseFailed, TerminalMessage: "100% no"}}
 		}), kubebindv1alpha2.ConditionConnected, "False/Error/APIServiceExportFailed", "False/Error/APIServiceExportFailed"},
@@ -273,6 +289,7 @@ func TestDecideWhatToSync(t *testing.T) {
 		"nothing before the CRD is served":     {facts(resource(func(r *ResourceFacts) { r.CRD.Status.Conditions = nil })), true, nil},
 		"W2 nothing without a CRD of ours":     {facts(resource(func(r *ResourceFacts) { r.CRD = nil })), true, nil},
 		"withdrawn: objects may be let go":     {facts(noExport), true, []connection.Resource{{GVR: gvr, Served: served, Namespaced: true, Withdrawn: true}}},
+		"one of two withdrawn":                 {facts(withFarms), true, []connection.Resource{synced, {GVR: gvr.GroupVersion().WithResource("farms"), Served: served, Namespaced: true, Withdrawn: true}}},
 		"as it is while the Secret is bad":     {facts(secretProblem(kubebindv1alpha2.ReasonKubeconfigSecretInvalid)), false, nil},
 		"as it is until all is known":          {facts(func(f *Facts) { f.Health.Synced, f.Resources = false, nil }), false, nil},
 		"goes on while the provider is away":   {facts(away(kubebindv1alpha2.ReasonProviderUnreachable)), true, []connection.Resource{synced}},

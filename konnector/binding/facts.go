@@ -69,7 +69,7 @@ func (c *Controller) resource(ctx context.Context, f Facts, session *connection.
 		return r, err
 	}
 	r.CRD, r.Table = schema.Ours(have, f.Binding), tableOf(members(have, name, bindings))
-	if f.Export == nil {
+	if withdrawn(f, name) {
 		return r, nil
 	}
 	key := client.ObjectKey{Namespace: session.Namespace, Name: name.ResourceGroupName()}
@@ -80,17 +80,19 @@ func (c *Controller) resource(ctx context.Context, f Facts, session *connection.
 	return r, nil
 }
 
-// resourceNames are those of the export, once it is ready; or else those that the binding has brought.
+// resourceNames are those of the export, once it is ready, and those that the binding has brought and the export has not any more:
+// their objects are still here.
 func resourceNames(f Facts) []kubebindv1alpha2.GroupResource {
 	var out []kubebindv1alpha2.GroupResource
 	if f.Export != nil && (providerReady(f.Export) || len(f.Binding.Status.BoundSchemas) > 0) {
 		for _, r := range f.Export.Spec.Resources {
 			out = append(out, r.GroupResource)
 		}
-		return out
 	}
 	for _, r := range f.Binding.Status.BoundSchemas {
-		out = append(out, r.GroupResource)
+		if withdrawn(f, r.GroupResource) {
+			out = append(out, r.GroupResource)
+		}
 	}
 	return out
 }

@@ -30,7 +30,7 @@ type Resource struct {
 	// Isolation and ClusterWide are the export's isolation and informer scope.
 	Isolation   kubebindv1alpha2.Isolation
 	ClusterWide bool
-	// Withdrawn says that the export is gone: objects stay, and can be deleted.
+	// Withdrawn says that the export is gone, or does not have the resource any more: objects stay, and can be deleted.
 	Withdrawn bool
 	// Orphan leaves copies behind when their objects are deleted.
 	Orphan bool

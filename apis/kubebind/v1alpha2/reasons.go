@@ -180,6 +180,9 @@ const (
 	ReasonConsumerRemoved = "ConsumerRemoved"
 	// ReasonAPIServiceExportFailed means that the request for the export failed; the message is the provider's.
 	ReasonAPIServiceExportFailed = "APIServiceExportFailed"
+	// ReasonResourceWithdrawn means that the provider has made the export again without a resource of which the consumer still has the
+	// CRD, and maybe objects. They are kept, and can be deleted; the rest of the export works.
+	ReasonResourceWithdrawn = "ResourceWithdrawn"
 )
 
 // Reasons of the SchemaInSync condition of a binding, and of its mirror ConsumerInSync.

@@ -73,7 +73,11 @@ func (b *builder) image(ctx context.Context, name string) (v1.Hash, error) {
 	if err != nil {
 		return v1.Hash{}, fmt.Errorf("making the layout %s: %w", folder, err)
 	}
-	named := layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": b.version})
+	// By the second, containerd ("kind load image-archive") knows what the image is called.
+	named := layout.WithAnnotations(map[string]string{
+		"org.opencontainers.image.ref.name": b.version,
+		"io.containerd.image.name":          registry + "/" + imageOf(name) + ":" + b.version,
+	})
 	if err := at.AppendIndex(index, named); err != nil {
 		return v1.Hash{}, fmt.Errorf("writing the layout %s: %w", folder, err)
 	}

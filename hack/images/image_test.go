@@ -82,6 +82,9 @@ func TestImage(t *testing.T) {
 	if err := validate.Index(at); err != nil {
 		t.Error(err)
 	}
+	if outer, err := at.IndexManifest(); err != nil || outer.Manifests[0].Annotations["io.containerd.image.name"] != "ghcr.io/kbind-dev/konnector:"+version {
+		t.Errorf("containerd would call it %v, %v", outer, err)
+	}
 	index, err := at.ImageIndex(digest)
 	if err != nil {
 		t.Fatal(err)

@@ -56,6 +56,8 @@
 //	cli                      kubectl bind: a file for each verb
 //	cli/backendclient        the backend's JSON API as a client sees it
 //	cli/dev                  a provider and a consumer as processes of this machine, that outlive kubectl bind dev create
+//	cli/dev/kind             the same in clusters of kind: which files and commands; pure
+//	deploy/charts            the Helm charts; that of the backend, embedded
 //	deploy/install           what is written into a consumer, by kubectl bind or the backend
 //	deploy/examples          APIs to play with: manifests
 //	deploy/konnector         what a cluster needs for a konnector to run in it

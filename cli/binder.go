@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"time"
 
@@ -33,6 +34,7 @@ type binder struct {
 	yes               bool
 	skipKonnector     bool
 	konnectorImage    string
+	providerAddress   string
 	dryRun            string
 	timeout           time.Duration
 	clusterIdentity   string
@@ -51,6 +53,7 @@ func (b *binder) addFlags(cmd *cobra.Command) {
 	fs.BoolVarP(&b.yes, "yes", "y", false, "Agree to what the provider asks for, without being asked.")
 	fs.BoolVar(&b.skipKonnector, "skip-konnector", false, "Do not deploy the konnector: somebody else does. It is given the rights for the binding all the same, if you may give them.")
 	fs.StringVar(&b.konnectorImage, "konnector-image", "", "Image of the konnector. Default: the one of this program's version.")
+	fs.StringVar(&b.providerAddress, "provider-address", "", "URL at which this machine reaches the provider's API server. Default: the one that the konnector uses.")
 	fs.StringVarP(&b.dryRun, "dry-run", "d", b.dryRun, `"client" writes nothing to your cluster, and prints everything that kubectl apply needs to bind (with -o yaml or json). The place at the provider is made.`)
 	fs.Lookup("dry-run").NoOptDefVal = "client"
 	fs.DurationVar(&b.timeout, "timeout", b.timeout, "How long to wait for everything.")
@@ -65,6 +68,9 @@ func (b *binder) addFlags(cmd *cobra.Command) {
 func (b *binder) validate() error {
 	if b.dryRun != "none" && b.dryRun != "client" {
 		return usage("--dry-run=%q: must be none or client", b.dryRun)
+	}
+	if u, err := url.Parse(b.providerAddress); b.providerAddress != "" && (err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil) {
+		return usage("--provider-address=%q: must be a URL such as https://127.0.0.1:6443", b.providerAddress)
 	}
 	if b.dry() && b.format == "" {
 		b.format = "yaml"

@@ -56,12 +56,15 @@ func TestUsage(t *testing.T) {
 		"unbind":                           "takes the name of a binding",
 		"dev":                              "create, status, example or delete",
 		"dev create x":                     "takes no arguments",
-		"dev create --runtime docker":      "must be embedded",
-		"dev create --runtime kind":        "not there yet",
-		"dev create --port 70000":          "must be 1 to 65535",
-		"dev status -o xml":                "must be json, yaml",
-		"dev example --no-such-flag":       "no-such-flag",
-		"dev delete everything --dir /tmp": "takes no arguments",
+		"dev create --runtime docker":      "must be embedded or kind",
+		"dev create --backend-tag v1":      "--backend-tag is for --runtime=kind",
+		"dev create --image-archive a.tar": "--image-archive is for --runtime=kind",
+		"dev create --runtime kind --bin-dir bin":          "--bin-dir is for --runtime=embedded",
+		"--template x --provider-address http://127.0.0.1": "must be a URL such as https://",
+		"dev create --port 70000":                          "must be 1 to 65535",
+		"dev status -o xml":                                "must be json, yaml",
+		"dev example --no-such-flag":                       "no-such-flag",
+		"dev delete everything --dir /tmp":                 "takes no arguments",
 	} {
 		t.Run(args, func(t *testing.T) {
 			stdout, _, err := run(t, strings.Fields(args)...)

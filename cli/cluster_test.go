@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +43,9 @@ func TestOnACluster(t *testing.T) {
 		{"what is refused before, later and still", testRefusals},
 		{"what is not healthy", testUnhealthy},
 		{"a request of that name that asks for something else", testOtherRequest},
+		{"a provider that is elsewhere for the konnector", testProviderAddress},
+		// The last brings the examples.
+		{"clusters of kind", testKindStarts},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.run(t, s)
@@ -377,4 +381,30 @@ func testOtherRequest(t *testing.T, s *stage) {
 func offeredRequest() kubebindv1alpha2.APIServiceExportRequestSpec {
 	template := offered()
 	return kubebindv1alpha2.APIServiceExportRequestSpec{Resources: template.Spec.Resources, PermissionClaims: template.Spec.PermissionClaims}
+}
+
+// testProviderAddress binds with a provider whose address is good for the konnector only. At the other one there must be the same server.
+func testProviderAddress(t *testing.T, s *stage) {
+	s.plays(true, true, true, true)
+	answer := filepath.Join(t.TempDir(), "answer.yaml")
+	for name, tc := range map[string]struct {
+		server string
+		args   []string
+		code   int
+		words  string
+	}{
+		"without":        {"https://kubernetes.default.svc:1", nil, ExitUnreachable, "the provider's cluster (https://kubernetes.default.svc:1) cannot be reached"},
+		"with":           {"https://kubernetes.default.svc:1", []string{"--provider-address", s.plane.Config().Host}, ExitOK, "Resources bound successfully!"},
+		"another server": {"https://api.example.com:1", []string{"--provider-address", s.plane.Config().Host}, ExitUnreachable, "not api.example.com"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			response, err := s.response("elsewhere", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Kubeconfig = bytes.ReplaceAll(response.Kubeconfig, []byte(s.plane.Config().Host), []byte(tc.server))
+			write(t, answer, encode(t, response), 0o600)
+			s.run(t.Context(), append([]string{"deploy", "-f", answer, "--yes"}, tc.args...)...).wants(t, tc.code, tc.words)
+		})
+	}
 }

@@ -89,7 +89,7 @@ func (d *deploy) bindAnswer(ctx context.Context, response *kubebindv1alpha2.Bind
 
 // adopt finds out what the provider exports under a name.
 func (d *deploy) adopt(ctx context.Context, c *install.Contract, name string) error {
-	provider, err := d.providerClient(c)
+	provider, err := d.provider(c)
 	if err != nil {
 		return err
 	}

@@ -22,11 +22,15 @@ import (
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/cli/dev"
+	"kube-bind.io/kube-bind/cli/dev/kind"
 	"kube-bind.io/kube-bind/deploy/examples"
 )
 
-// embedded is the runtime of kubectl bind dev: processes of this machine.
-const embedded = "embedded"
+// imageArchive is a flag for that runtime, too, which may be given several times.
+const imageArchive = "image-archive"
+
+// kindTimeout is how long create waits with kind, which may have images to pull.
+const kindTimeout = 10 * time.Minute
 
 // devEnvironment is what the commands of kubectl bind dev have in common.
 type devEnvironment struct {
@@ -40,7 +44,8 @@ func (c *cli) devCommand() *cobra.Command {
 		Use: "dev", Short: "Run a provider and a consumer on this machine, to play and develop with", Args: none,
 		Long: `Runs a provider and a consumer as processes of this machine: two control planes (etcd, kube-apiserver, kube-controller-manager), the
 provider's backend with a sign-in for development, and the consumer's konnector. No container runtime is needed, and everything listens on
-127.0.0.1 only. The processes outlive the command; everything about them is in one folder.`,
+127.0.0.1 only. The processes outlive the command; everything about them is in one folder. With "create --runtime=kind" they are two
+clusters of kind instead.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usage("%s takes one of its commands: create, status, example or delete", cmd.CommandPath())
 		},
@@ -82,43 +87,94 @@ func defaultDevDir() (string, error) {
 }
 
 func (d *devEnvironment) createCommand() *cobra.Command {
-	o := dev.Options{Timeout: 2 * time.Minute}
-	runtime := embedded
+	o := dev.Options{Timeout: 2 * time.Minute, Version: d.Version}
 	cmd := &cobra.Command{
 		Use: "create", Short: "Start a provider and a consumer, or what does not run of them", Args: none,
 		Long: `Starts everything, and waits until it is ready. The provider then offers the APIs of the examples, cowboys and sheriffs. What runs
 already is left alone, and data is kept: after a crash, or when the machine was started anew, the command starts what is missing.
 
 It needs the programs etcd, kube-apiserver, kube-controller-manager, kube-bind-backend and konnector. They are looked for in the folder
-that --bin-dir names; without it, beside this program, in the folder that the variable KUBE_BIND_BIN names, in bin/ of the source tree, and in the PATH.`,
-		Example: "  kubectl bind dev create\n  kubectl bind dev create --port 8081 --bin-dir ./bin",
-		PreRunE: func(*cobra.Command, []string) error {
-			if runtime != embedded {
-				return refuseRuntime(runtime)
+that --bin-dir names; without it, beside this program, in the folder that the variable KUBE_BIND_BIN names, in bin/ of the source tree, and in the PATH.
+
+With --runtime=kind it needs the programs docker (or podman), kind and helm instead, and makes two clusters in a container network of their
+own, with the backend's chart in the provider. "kubectl bind" then deploys the konnector, as in any cluster. What listens on this machine
+does so on 127.0.0.1 only; containers in that network, and Pods in the clusters, also reach the front door.`,
+		Example: "  kubectl bind dev create\n  kubectl bind dev create --port 8081 --bin-dir ./bin\n  kubectl bind dev create --runtime=kind",
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := d.complete(); err != nil {
+				return err
 			}
-			if o.Port < 0 || o.Port > 65535 {
-				return usage("--port=%d: must be 1 to 65535", o.Port)
-			}
-			return d.complete()
+			return validDevOptions(cmd, &o, d.dir)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return d.create(cmd.Context(), o) },
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&runtime, "runtime", runtime, "How everything runs: "+embedded+", as processes of this machine.")
+	fs.StringVar(&o.Runtime, "runtime", "", "How everything runs: "+dev.Embedded+", as processes of this machine, or "+dev.Kind+", in containers. Default: "+dev.Embedded+", or the one that the environment has.")
 	fs.StringVar(&o.BinDir, "bin-dir", "", "Folder with the programs.")
 	fs.IntVar(&o.Port, "port", 0, "Port of the provider's front door on 127.0.0.1. Default: "+strconv.Itoa(dev.DefaultPort)+", or the one that the environment has.")
-	fs.DurationVar(&o.Timeout, "wait-for-ready-timeout", o.Timeout, "How long to wait for everything.")
-	fixed(cmd, "runtime", embedded)
+	fs.DurationVar(&o.Timeout, "wait-for-ready-timeout", o.Timeout, "How long to wait for everything. Default with kind, which may pull images: "+kindTimeout.String()+".")
+	fixed(cmd, "runtime", dev.Embedded, dev.Kind)
+	for _, f := range kindFlags(&o) {
+		fs.StringVar(f.value, f.name, "", "With kind: "+f.usage)
+	}
+	fs.StringSliceVar(&o.Images, imageArchive, nil, "With kind: files with images (docker save, or an OCI archive) that both clusters load.")
 	return cmd
 }
 
-// refuseRuntime says what to do instead, before anything is made.
-func refuseRuntime(runtime string) error {
-	if runtime == "kind" {
-		return exit(ExitUsage, errors.New("--runtime=kind is not there yet"),
-			"Leave --runtime out: that needs no Docker. For two clusters of kind, make them yourself and follow docs/hard-way.md.")
+// kindFlag is a flag that is for the runtime kind only.
+type kindFlag struct {
+	name, usage string
+	value       *string
+}
+
+func kindFlags(o *dev.Options) []kindFlag {
+	k := &o.Kind
+	return []kindFlag{
+		{"provider-cluster-name", "name of the provider's cluster. Default: " + kind.DefaultProvider + ".", &k.Provider},
+		{"consumer-cluster-name", "name of the consumer's cluster. Default: " + kind.DefaultConsumer + ".", &k.Consumer},
+		{"kind-network", "container network of both. Default: " + kind.DefaultNetwork + ".", &k.Network},
+		{"chart-path", "chart of the backend, a folder, a file or an oci:// URL. Default: the one of this program.", &k.Chart},
+		{"chart-version", "its version. Default: the latest.", &k.ChartVersion},
+		{"backend-image", "image of the backend, without a tag. Default: " + kind.DefaultImage + ".", &k.Image},
+		{"backend-tag", "its tag. Default: the version of this program.", &k.Tag},
+		{"konnector-image", "image of the konnector that kubectl bind is to deploy. Default: the one of its version.", &k.Konnector},
 	}
-	return usage("--runtime=%q: must be %s", runtime, embedded)
+}
+
+// validDevOptions looks at flags together, and at what an environment in the folder makes of them.
+func validDevOptions(cmd *cobra.Command, o *dev.Options, dir string) error {
+	runs := o.Runtime
+	if e, err := dev.Load(dir); err == nil && runs == "" {
+		runs = e.Runtime()
+	}
+	switch {
+	case o.Runtime != "" && o.Runtime != dev.Embedded && o.Runtime != dev.Kind:
+		return usage("--runtime=%q: must be %s or %s", o.Runtime, dev.Embedded, dev.Kind)
+	case o.Port < 0 || o.Port > 65535:
+		return usage("--port=%d: must be 1 to 65535", o.Port)
+	case runs == dev.Kind:
+		if !cmd.Flags().Changed("wait-for-ready-timeout") {
+			o.Timeout = kindTimeout
+		}
+		if cmd.Flags().Changed("bin-dir") {
+			return usage("--bin-dir is for --runtime=%s", dev.Embedded)
+		}
+		return absolute(&o.Kind.Chart)
+	}
+	for _, f := range append(kindFlags(o), kindFlag{name: imageArchive}) {
+		if cmd.Flags().Changed(f.name) {
+			return usage("--%s is for --runtime=%s", f.name, dev.Kind)
+		}
+	}
+	return nil
+}
+
+// absolute completes a path, if it is one: a chart may be in a registry.
+func absolute(path *string) (err error) {
+	if _, missing := os.Stat(*path); missing == nil {
+		*path, err = filepath.Abs(*path)
+	}
+	return err
 }
 
 func (d *devEnvironment) create(ctx context.Context, o dev.Options) error {
@@ -138,8 +194,7 @@ func (d *devEnvironment) create(ctx context.Context, o dev.Options) error {
 		}
 		return devError(err)
 	}
-	d.sayNext(e)
-	return nil
+	return d.sayNext(e)
 }
 
 // offer has the provider offer the examples.
@@ -172,7 +227,11 @@ func (c *cli) admin(file string) (client.Client, error) {
 	return newClient(config, c.Version)
 }
 
-func (d *devEnvironment) sayNext(e *dev.Environment) {
+func (d *devEnvironment) sayNext(e *dev.Environment) error {
+	binding, err := e.Binding()
+	if err != nil {
+		return devError(err)
+	}
 	flag := d.dirFlag()
 	fmt.Fprintf(d.Out, `A provider and a consumer are running. Their kubeconfigs:
 
@@ -183,12 +242,27 @@ Sign in as one of the people that the form names, and bind:
 
   export KUBECONFIG=%s
   kubectl bind login %s
-  kubectl bind --template cowboys --skip-konnector
+  kubectl bind --template cowboys%s
 
 Without a browser: kubectl bind dev example%s
 How they are:      kubectl bind dev status%s
 To end it all:     kubectl bind dev delete%s
-`, e.ProviderKubeconfig(), e.ConsumerKubeconfig(), shellWord(e.ConsumerKubeconfig()), e.Door(), flag, flag, flag)
+`, e.ProviderKubeconfig(), e.ConsumerKubeconfig(), shellWord(e.ConsumerKubeconfig()), e.Door(), bindingFlags(binding), flag, flag, flag)
+	return nil
+}
+
+// bindingFlags are those of kubectl bind in an environment.
+func bindingFlags(b dev.Binding) (out string) {
+	if b.SkipKonnector {
+		out += " --skip-konnector"
+	}
+	if b.Konnector != "" {
+		out += " --konnector-image " + shellWord(b.Konnector)
+	}
+	if b.ProviderAddress != "" {
+		out += " --provider-address " + b.ProviderAddress
+	}
+	return out
 }
 
 // dirFlag is what further commands need to find the folder.
@@ -223,8 +297,8 @@ func devError(err error) error {
 func (d *devEnvironment) deleteCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete", Short: "End everything, and remove it with all data", Args: none,
-		Long: `Ends all processes and removes the folder, also after a crash. A folder that kubectl bind dev create has not made is left alone. The
-sign-in at the front door is forgotten.`,
+		Long: `Ends all processes, or deletes the clusters, and removes the folder, also after a crash. A folder that kubectl bind dev create has not made is left
+alone, and so is a cluster that is not of this environment. The sign-in at the front door is forgotten.`,
 		PreRunE: func(*cobra.Command, []string) error { return d.complete() },
 		RunE:    func(cmd *cobra.Command, _ []string) error { return d.delete(cmd.Context()) },
 	}
@@ -240,7 +314,11 @@ func (d *devEnvironment) delete(ctx context.Context) error {
 	if err != nil {
 		return devError(err)
 	}
-	d.say("Ended %d processes, and removed %s.", ended, d.dir)
+	if e.Runtime() == dev.Kind {
+		d.say("Deleted %d clusters, and removed %s.", ended, d.dir)
+	} else {
+		d.say("Ended %d processes, and removed %s.", ended, d.dir)
+	}
 	if usual, err := defaultDevDir(); err == nil && usual == d.dir {
 		// As long as nothing else is in it.
 		_ = os.Remove(filepath.Dir(d.dir))
@@ -308,7 +386,7 @@ func (d *devEnvironment) printProcesses(o *output, found []dev.Process) error {
 	}
 	if len(away) > 0 {
 		return exit(ExitUnhealthy, fmt.Errorf("%d of %d processes do not run: %s", len(away), len(found), strings.Join(away, ", ")),
-			"Start them: kubectl bind dev create%s. Their logs are in %s.", d.dirFlag(), filepath.Dir(found[0].Log))
+			"Start them: kubectl bind dev create%s. The column LOG of -o wide says where they tell what happened.", d.dirFlag())
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ type devExample struct {
 
 func (c *cli) devExampleCommand(environment *devEnvironment) *cobra.Command {
 	x := &devExample{deploy: &deploy{binder: newBinder(c)}, environment: environment}
-	x.yes, x.skipKonnector = true, true
+	x.yes = true
 	cmd := &cobra.Command{
 		Use: "example", Short: "Bind cowboys in the development environment, and show an object on both sides", Args: none,
 		Long: `Binds the API cowboys, unless it is bound, creates a Cowboy at the consumer, and shows its copy at the provider. Then it plays the
@@ -72,6 +72,11 @@ func (x *devExample) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	binding, err := e.Binding()
+	if err != nil {
+		return err
+	}
+	x.skipKonnector, x.konnectorImage, x.providerAddress = binding.SkipKonnector, binding.Konnector, binding.ProviderAddress
 	file, current := e.ConsumerKubeconfig(), ""
 	x.kube.KubeConfig, x.kube.Context = &file, &current
 	consumer, err := x.consumer()

@@ -3,11 +3,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net/url"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
@@ -15,9 +18,23 @@ import (
 	"kube-bind.io/kube-bind/printable"
 )
 
+// provider is a client of the consumer's place. At another address there must be the same server: its certificate says so.
+func (b *binder) provider(c *install.Contract) (client.Client, error) {
+	there := *c
+	if b.providerAddress != "" {
+		host, err := url.Parse(c.Config.Host)
+		if err != nil {
+			return nil, fmt.Errorf("reading the provider's kubeconfig: %w", err)
+		}
+		there.Config = rest.CopyConfig(c.Config)
+		there.Config.Host, there.Config.ServerName = b.providerAddress, cmp.Or(c.Config.ServerName, host.Hostname())
+	}
+	return b.providerClient(&there)
+}
+
 // export asks at the provider for what was agreed, and waits for the answer.
 func (b *binder) export(ctx context.Context, c *install.Contract) error {
-	provider, err := b.providerClient(c)
+	provider, err := b.provider(c)
 	if err != nil {
 		return err
 	}

@@ -11,11 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 )
 
-// Delete ends the processes of the environment in a folder, and removes it. It returns how many still ran. Where there is none the
+// Delete ends the processes, or deletes the clusters, of the environment in a folder, and removes it. It returns how many there were. Where there is none the
 // error has ErrNone; a folder that is not ours is left as it is.
 func Delete(ctx context.Context, dir string) (ended int, err error) {
 	if err := refuseForeign(dir); err != nil {
@@ -30,18 +29,12 @@ func Delete(ctx context.Context, dir string) (ended int, err error) {
 		return 0, err
 	}
 	defer unlock()
-	records, err := filepath.Glob(filepath.Join(dir, runDir, "*.pid"))
+	in, err := runnerOf(e.state.Runtime)
 	if err != nil {
-		return 0, fmt.Errorf("looking for processes: %w", err)
+		return 0, err
 	}
-	for _, file := range records {
-		one, err := e.end(ctx, strings.TrimSuffix(filepath.Base(file), ".pid"))
-		if err != nil {
-			return ended, err
-		}
-		if one {
-			ended++
-		}
+	if ended, err = in.end(ctx, e); err != nil {
+		return ended, err
 	}
 	return ended, e.remove()
 }

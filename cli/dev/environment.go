@@ -3,6 +3,7 @@
 package dev
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+
+	"kube-bind.io/kube-bind/cli/dev/kind"
 )
 
 // DefaultPort is that of the front door.
@@ -19,11 +24,9 @@ const DefaultPort = 8080
 // Files in the folder of an environment.
 const (
 	// marker makes a folder ours: nothing else is used, or removed. It has the state.
-	marker             = ".kube-bind-dev.json"
-	providerKubeconfig = "provider.kubeconfig"
-	consumerKubeconfig = "consumer.kubeconfig"
-	runDir             = "run"
-	logDir             = "logs"
+	marker = ".kube-bind-dev.json"
+	runDir = "run"
+	logDir = "logs"
 )
 
 // Problem is an error that says what to do about it.
@@ -49,10 +52,26 @@ func problem(next, format string, args ...any) error {
 // ErrNone is in the error of Load if there is no environment in the folder.
 var ErrNone = errors.New("there is no development environment")
 
+// Runtimes.
+const (
+	// Embedded runs processes of this machine.
+	Embedded = "embedded"
+	// Kind runs clusters of kind, in containers.
+	Kind = "kind"
+)
+
 // Options say what Create makes.
 type Options struct {
 	// Dir is the folder of the environment.
 	Dir string
+	// Runtime is Embedded or Kind. Default: the one that the environment has, or Embedded.
+	Runtime string
+	// Kind is for that runtime. Default, for each field: what the environment has, or see its method With.
+	Kind kind.Settings
+	// Images are archives with images for that runtime, which its clusters load.
+	Images []string
+	// Version of this program is that of the default chart and image.
+	Version string
 	// BinDir is the folder of the binaries. Default: see find.
 	BinDir string
 	// Port is that of the front door. Default: the one that the environment has, or DefaultPort.
@@ -74,27 +93,30 @@ type Environment struct {
 type state struct {
 	Kind         string `json:"kind"`
 	Port         int    `json:"port"`
-	ProviderPort int    `json:"providerPort"`
-	ConsumerPort int    `json:"consumerPort"`
+	ProviderPort int    `json:"providerPort,omitempty"`
+	ConsumerPort int    `json:"consumerPort,omitempty"`
+	// Runtime is empty in what older versions have written.
+	Runtime  string         `json:"runtime,omitempty"`
+	Clusters *kind.Settings `json:"clusters,omitempty"`
 }
 
 const stateKind = "KubeBindDev"
 
-// Process is one of an environment, and how it is.
+// Process is one of an environment, or a cluster, and how it is.
 type Process struct {
 	// Name tells it from the others.
 	Name string
 	// Running says that it runs.
 	Running bool
-	// PID is its process id, 0 if it was never started.
+	// PID is its process id, 0 if it was never started or runs in a container.
 	PID int
 	// Started is when it was started the last time.
 	Started time.Time
-	// Version is what its program says of itself.
+	// Version is what its program says of itself, or of Kubernetes for a cluster.
 	Version string
 	// Address is where it listens, if it does.
 	Address string
-	// Log is the file with what it prints.
+	// Log is the file with what it prints, or the command that shows it.
 	Log string
 }
 
@@ -112,6 +134,9 @@ func Load(dir string) (*Environment, error) {
 	if err == nil && e.state.Kind != stateKind {
 		err = fmt.Errorf("its kind is %q", e.state.Kind)
 	}
+	if err == nil && e.state.Runtime == Kind && e.state.Clusters == nil {
+		err = errors.New("it names no clusters")
+	}
 	if err != nil {
 		return nil, problem("If the folder is one of kubectl bind dev, end the processes that its run/ names, and remove it.",
 			"%s is not what kubectl bind dev writes: %w", filepath.Join(dir, marker), err)
@@ -119,14 +144,43 @@ func Load(dir string) (*Environment, error) {
 	return e, nil
 }
 
+// Runtime is Embedded or Kind.
+func (e *Environment) Runtime() string { return cmp.Or(e.state.Runtime, Embedded) }
+
+// Binding says how kubectl bind binds in an environment.
+type Binding struct {
+	// SkipKonnector says that a konnector runs already.
+	SkipKonnector bool
+	// Konnector is its image, if it is not the usual one.
+	Konnector string
+	// ProviderAddress is where this machine reaches the provider's API server, if that is not where the konnector does.
+	ProviderAddress string
+}
+
+// Binding says how kubectl bind binds here.
+func (e *Environment) Binding() (Binding, error) {
+	if e.Runtime() != Kind {
+		return Binding{SkipKonnector: true}, nil
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", e.ProviderKubeconfig())
+	if err != nil {
+		return Binding{}, fmt.Errorf("reading the kubeconfig of the provider: %w", err)
+	}
+	return Binding{Konnector: e.state.Clusters.Konnector, ProviderAddress: config.Host}, nil
+}
+
 // Door is the URL of the front door.
 func (e *Environment) Door() string { return "http://" + loopback(e.state.Port) }
 
 // ProviderKubeconfig is the file with the administrator's access to the provider.
-func (e *Environment) ProviderKubeconfig() string { return filepath.Join(e.Dir, providerKubeconfig) }
+func (e *Environment) ProviderKubeconfig() string {
+	return filepath.Join(e.Dir, kind.ProviderKubeconfig)
+}
 
 // ConsumerKubeconfig is the file with the administrator's access to the consumer.
-func (e *Environment) ConsumerKubeconfig() string { return filepath.Join(e.Dir, consumerKubeconfig) }
+func (e *Environment) ConsumerKubeconfig() string {
+	return filepath.Join(e.Dir, kind.ConsumerKubeconfig)
+}
 
 func loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 

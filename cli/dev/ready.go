@@ -114,12 +114,17 @@ func (r *run) await(ctx context.Context, what, side, path string) error {
 	if err != nil {
 		return fmt.Errorf("waiting for %s: %w", what, err)
 	}
+	return await(ctx, what, client, server+path, r.mend)
+}
+
+// await waits until an URL is answered with 200, and looks each time whether that may still be.
+func await(ctx context.Context, what string, client *http.Client, url string, mend func(context.Context) error) error {
 	defer client.CloseIdleConnections()
 	tick := time.NewTicker(2 * look)
 	defer tick.Stop()
 	for {
-		answer := probe(ctx, client, server+path)
-		if err := r.mend(ctx); err != nil {
+		answer := probe(ctx, client, url)
+		if err := mend(ctx); err != nil {
 			return err
 		}
 		if answer == nil {
@@ -137,13 +142,13 @@ func (r *run) await(ctx context.Context, what, side, path string) error {
 }
 
 // client is one of a side, with its administrator's access, or of the front door.
-func (r *run) client(side string) (*http.Client, string, error) {
+func (e *Environment) client(side string) (*http.Client, string, error) {
 	if side == "" {
-		return &http.Client{Transport: &http.Transport{}, Timeout: probeTimeout}, r.Door(), nil
+		return &http.Client{Transport: &http.Transport{}, Timeout: probeTimeout}, e.Door(), nil
 	}
-	file := r.ProviderKubeconfig()
+	file := e.ProviderKubeconfig()
 	if side == consumerName {
-		file = r.ConsumerKubeconfig()
+		file = e.ConsumerKubeconfig()
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", file)
 	if err != nil {

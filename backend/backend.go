@@ -111,7 +111,7 @@ func (b *Backend) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := b.manager.Start(ctx); err != nil {
+	if err := b.start(ctx); err != nil {
 		return fmt.Errorf("running the controllers: %w", err)
 	}
 	return nil

@@ -66,17 +66,24 @@ type terms struct {
 	api       apiextensionsv1.ResourceScope
 }
 
-// covers tells whether the page says that an attempt succeeds on these terms. Bound is the API that the consumer has bound.
-func (d disclosure) covers(on terms, bound string, a attack.Attempt) bool {
+// covers tells whether the page says that an attempt of the first consumer succeeds.
+func (d disclosure) covers(w *tenants, a attack.Attempt) bool {
 	among := func(cell, value string) bool { return cell == "any" || slices.Contains(quoted(cell), value) }
-	if !among(d.isolation, string(on.isolation)) || !among(d.scope, string(on.scope)) || !slices.Contains(d.verbs, a.Verb) {
+	if !among(d.isolation, string(w.isolation)) || !among(d.scope, string(w.scope)) || !slices.Contains(d.verbs, a.Verb) {
 		return false
 	}
+	lent := w.lent != "" && a.Namespace == w.lent
 	switch d.resource {
 	case "a namespaced API that the consumer has bound":
-		return on.api == apiextensionsv1.NamespaceScoped && a.Resource == bound
+		return w.terms.api == apiextensionsv1.NamespaceScoped && a.Resource == w.bound()
 	case "a cluster-scoped API that the consumer has bound":
-		return on.api == apiextensionsv1.ClusterScoped && a.Resource == bound
+		return w.terms.api == apiextensionsv1.ClusterScoped && a.Resource == w.bound()
+	case "a namespaced API that the consumer has bound, in a namespace that is lent to it":
+		return lent && a.Resource == w.bound()
+	case "what is claimed by labels or references, in a namespace that is lent":
+		return lent && a.Resource == "secrets"
+	case "what is claimed by name, in a namespace that is lent":
+		return lent && a.Resource == "configmaps" && a.Name == "named"
 	}
 	return slices.Contains(quoted(d.resource), a.Resource)
 }
@@ -88,6 +95,8 @@ type tenants struct {
 	api, others        api
 	requests           string
 	spaceOne, spaceTwo string
+	// lent is a namespace that is lent to both, if there is one. The first has nothing in it.
+	lent string
 }
 
 // theProviders is the name of the provider's own objects, also of those that lie among a consumer's.
@@ -118,7 +127,21 @@ func newTenants(t *testing.T, on terms) *tenants {
 		another.SetNamespace("")
 	}
 	create(t, admin(t), another)
+	if on.isolation == kubebindv1alpha2.IsolationNone && on.api == apiextensionsv1.NamespaceScoped {
+		w.lend(t)
+	}
 	return w
+}
+
+// lend makes the namespace that is lent to both consumers.
+func (w *tenants) lend(t *testing.T) {
+	t.Helper()
+	w.lent = newLent(t, "-lent", w.one.namespace+","+w.two.namespace, w.one, w.two)
+	w.object(t, w.two, w.api, w.lent, "two")
+	create(t, w.two.Client, copyOf(w.two, &corev1.Secret{}, w.lent, "copied"))
+	create(t, w.two.Client, copyOf(w.two, &corev1.ConfigMap{}, w.lent, "named"))
+	create(t, admin(t), w.api.object(w.lent, theProviders))
+	create(t, admin(t), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.lent, Name: theProviders}})
 }
 
 // object makes an object of a consumer, as a konnector would.
@@ -141,6 +164,9 @@ func (w *tenants) object(t *testing.T, by consumer, of api, space, name string) 
 func (w *tenants) attempts(t *testing.T) []attack.Attempt {
 	t.Helper()
 	foreign := []string{w.two.namespace, w.spaceTwo, w.requests, "default", "kube-system"}
+	if w.lent != "" {
+		foreign = append(foreign, w.lent)
+	}
 	skip := func(o *unstructured.Unstructured) bool {
 		mine := o.GetAnnotations()[kubebindv1alpha2.ClusterNamespaceAnnotation] == w.one.namespace
 		return o.GetNamespace() == "" && (mine || o.GetName() == w.one.namespace)
@@ -148,7 +174,7 @@ func (w *tenants) attempts(t *testing.T) []attack.Attempt {
 	things := attack.Everything(t, provider.Config(), attack.Look{
 		Namespaces: append([]string{w.one.namespace, w.spaceOne}, foreign...), Mentions: []string{w.two.namespace, w.api.Group, "cluster-admin"}, Skip: skip,
 	})
-	out := attack.Attempts(attack.Spot{What: "others", Namespaces: foreign}, things)
+	out := slices.DeleteFunc(attack.Attempts(attack.Spot{What: "others", Namespaces: foreign}, things), w.labels)
 	own := attack.Attempts(attack.Spot{What: "own place", Namespaces: []string{w.one.namespace, w.spaceOne}}, things)
 	for _, a := range own {
 		if a.Namespace != "" && !w.may(a) {
@@ -156,6 +182,12 @@ func (w *tenants) attempts(t *testing.T) []attack.Attempt {
 		}
 	}
 	return append(out, w.impersonations(things)...)
+}
+
+// labels tells whether an attempt labels what the provider has in the namespace that it lends. That is let through: the page says so.
+func (w *tenants) labels(a attack.Attempt) bool {
+	of := a.Resource == w.bound() || a.Resource == "secrets"
+	return w.lent != "" && a.Namespace == w.lent && of && a.Name == theProviders && !a.Ends && (a.Verb == "patch" || a.Verb == "update")
 }
 
 // may tells what the first consumer may do in its own place, more or less: what it may not there, other tests say exactly.
@@ -219,7 +251,7 @@ func TestSEC3EveryVerbOnEverything(t *testing.T) {
 			var through []attack.Attempt
 			var throughCodes []int
 			for i, a := range all {
-				row := slices.IndexFunc(table, func(d disclosure) bool { return d.covers(on, w.bound(), a) })
+				row := slices.IndexFunc(table, func(d disclosure) bool { return d.covers(w, a) })
 				switch refused := attack.Refused(codes[i]); {
 				case row >= 0 && refused:
 					t.Errorf("%s %s in %s is refused, though the page says that nothing can keep it from that", a.Verb, a.Resource, a.Where)

@@ -25,15 +25,27 @@ const SettleTime = 3 * time.Second
 
 // NeedsFence tells whether the consumer gets rights that only a fence can limit.
 func (in Input) NeedsFence() bool {
-	return len(in.fencedResources()) > 0 || OnClaimed(in.Claims)
+	return len(in.wide()) > 0 || OnClaimed(in.Claims) || len(in.shared()) > 0
 }
 
-// fencedResources are the exported resources whose objects of several consumers lie side by side.
-func (in Input) fencedResources() []schema.GroupResource {
+// FencesLentOnly tells whether the fence is for nothing but namespaces that are lent, so that rights elsewhere do not wait for it.
+func (in Input) FencesLentOnly() bool { return len(in.wide()) == 0 && !OnClaimed(in.Claims) }
+
+// wide are the exported resources whose objects, of all consumers, lie side by side in no namespace.
+func (in Input) wide() []schema.GroupResource {
 	if in.InformerScope != kubebindv1alpha2.ClusterScope {
 		return nil
 	}
 	return in.clusterScoped()
+}
+
+// shared are the exported resources whose objects lie beside those of others in namespaces that are lent. Where a fence stands anyhow they
+// are in it before anything is lent: of a fence that changes nobody can tell when all API servers have seen it.
+func (in Input) shared() []schema.GroupResource {
+	if in.Isolation != kubebindv1alpha2.IsolationNone || len(in.Lent) == 0 && !OnClaimed(in.Claims) {
+		return nil
+	}
+	return in.namespaced()
 }
 
 // Fence is what is there of an export's fence; nil is absent.
@@ -117,17 +129,20 @@ func fence(in Input) []client.Object {
 
 func (in Input) validations() []admissionregistrationv1.Validation {
 	var out []admissionregistrationv1.Validation
-	if len(in.fencedResources()) > 0 {
+	if len(in.wide()) > 0 {
 		out = append(out, in.validation("object", "cannot be made or changed by this consumer"), in.validation("oldObject", "is not this consumer's"))
 	}
+	if OnClaimed(in.Claims) || len(in.shared()) > 0 {
+		out = append(out, besideValidations(in.Export.Namespace)...)
+	}
 	if OnClaimed(in.Claims) {
-		out = append(out, claimValidations(in.Export.Namespace)...)
+		out = append(out, claimValidations()...)
 	}
 	return out
 }
 
 func (in Input) fenced() []admissionregistrationv1.NamedRuleWithOperations {
-	resources := in.fencedResources()
+	resources := append(in.wide(), in.shared()...)
 	if OnClaimed(in.Claims) {
 		for _, resource := range kubebindv1alpha2.ClaimableResources() {
 			resources = append(resources, schema.GroupResource{Resource: resource})

@@ -40,9 +40,12 @@ type Input struct {
 	Resources []Resource
 	// Claims are the permission claims of the export.
 	Claims []kubebindv1alpha2.PermissionClaim
-	// ServiceNamespaces are the namespaces that were made for the consumer's objects.
+	// ServiceNamespaces are the namespaces that were made for the consumer's objects, or are lent to it.
 	ServiceNamespaces []string
-	// Fenced is whether the fence stands. Without it there are no rights on cluster-scoped resources, nor on claimed ones.
+	// Lent are those of them that are lent: objects of the provider, and of other consumers, lie there as well.
+	Lent []string
+	// Fenced is whether the fence stands. Without it there are no rights on cluster-scoped resources, nor on claimed ones, nor in namespaces
+	// that are lent.
 	Fenced bool
 }
 
@@ -85,7 +88,7 @@ func (in Input) AllNamespaces() []string {
 // namespace, where the consumer's own credential is.
 func (in Input) rulesIn(namespace string) []rbacv1.PolicyRule {
 	var out []rbacv1.PolicyRule
-	if slices.Contains(in.Namespaces(), namespace) {
+	if slices.Contains(in.Namespaces(), namespace) && (in.Fenced || !slices.Contains(in.Lent, namespace)) {
 		out = in.namespaceRules()
 	}
 	if in.Fenced && slices.Contains(in.ServiceNamespaces, namespace) && namespace != in.Export.Namespace {

@@ -40,6 +40,8 @@ func clusterScoped(in *Input) {
 
 func fenced(in *Input) { in.Fenced = true }
 
+func lent(in *Input) { in.Lent = in.ServiceNamespaces[1:] }
+
 // describe writes rights as "<kind> <namespace>: <verbs> <resources>".
 func describe(objs []client.Object) []string {
 	rules := func(rules []rbacv1.PolicyRule) string {
@@ -80,6 +82,13 @@ func TestDesired(t *testing.T) {
 		}},
 		"the same without isolation": {input(narrow, none), []string{
 			"Role in cn-a: " + all + " mangos.x.org", "Role in cn-b: " + all + " mangos.x.org",
+		}},
+		"in a lent namespace before the fence stands": {input(narrow, none, lent), []string{"fence", "Role in cn-a: " + all + " mangos.x.org"}},
+		"in a lent namespace": {input(narrow, none, lent, fenced), []string{
+			"fence", "Role in cn-a: " + all + " mangos.x.org", "Role in cn-b: " + all + " mangos.x.org",
+		}},
+		"in a lent namespace, consumers watch all": {input(wide, none, lent), []string{
+			"fence", "ClusterRole: " + read + " mangos.x.org", "Role in cn-a: " + write + " mangos.x.org",
 		}},
 		"in the contract namespace": {input(narrow, flat), []string{"Role in cn: " + all + " mangos.x.org"}},
 		"namespaced resource, consumers watch all": {input(wide, prefixed), []string{
@@ -210,5 +219,25 @@ func TestStands(t *testing.T) {
 				t.Errorf("got %v, wait %s", got, wait)
 			}
 		})
+	}
+}
+
+// A fence that stands already is not changed by the first loan: nobody can tell when all API servers would have seen that.
+func TestFenceBeforeLoan(t *testing.T) {
+	claims := func(in *Input) {
+		claim := kubebindv1alpha2.PermissionClaim{GroupResource: kubebindv1alpha2.GroupResource{Resource: "secrets"}}
+		claim.Selector.LabelSelector = &metav1.LabelSelector{}
+		in.Claims = []kubebindv1alpha2.PermissionClaim{claim}
+	}
+	before := input(kubebindv1alpha2.NamespacedScope, kubebindv1alpha2.IsolationNone, claims)
+	after := input(kubebindv1alpha2.NamespacedScope, kubebindv1alpha2.IsolationNone, claims, lent)
+	if diff := cmp.Diff(fence(before), fence(after)); diff != "" {
+		t.Error(diff)
+	}
+	if len(before.shared()) != 1 || before.FencesLentOnly() || !input(kubebindv1alpha2.NamespacedScope, kubebindv1alpha2.IsolationNone, lent).FencesLentOnly() {
+		t.Errorf("fenced are %v", before.shared())
+	}
+	if other := input(kubebindv1alpha2.NamespacedScope, kubebindv1alpha2.IsolationPrefixed, claims); len(other.shared()) != 0 {
+		t.Errorf("with isolation Prefixed fenced are %v", other.shared())
 	}
 }

@@ -80,7 +80,7 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, export *ku
 	if again, err := r.serve(ctx, scope, export); err != nil || again > 0 {
 		return again, err
 	}
-	fenceIn, err := r.keepGrants(ctx, scope, export, schemas)
+	fenceIn, lentIn, err := r.keepGrants(ctx, scope, export, schemas)
 	if err != nil {
 		return 0, err
 	}
@@ -88,8 +88,8 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, export *ku
 		return 0, err
 	}
 	report(export, inSync(refusal, fenceIn, catalog.Notices(schemas)))
-	if fenceIn > 0 {
-		return fenceIn, nil
+	if again := max(fenceIn, lentIn); again > 0 {
+		return again, nil
 	}
 	return r.resync, nil
 }
@@ -174,16 +174,17 @@ func writeSchema(ctx context.Context, scope loop.Scope, f schemaFacts, d schemaD
 	return nil
 }
 
-// keepGrants gives the consumer its rights and no more, and returns how long it takes until they are complete.
-func (r *reconciler) keepGrants(ctx context.Context, scope loop.Scope, export *kubebindv1alpha2.APIServiceExport, schemas []kubebindv1alpha2.BoundSchema) (time.Duration, error) {
+// keepGrants gives the consumer its rights and no more, and returns how long it takes until they are complete: all of them, or those in
+// namespaces that are lent, which the controller of namespaces waits for.
+func (r *reconciler) keepGrants(ctx context.Context, scope loop.Scope, export *kubebindv1alpha2.APIServiceExport, schemas []kubebindv1alpha2.BoundSchema) (fenceIn, lentIn time.Duration, err error) {
 	key := client.ObjectKeyFromObject(export)
 	var namespaces corev1.NamespaceList
 	if err := scope.List(ctx, &namespaces, client.MatchingLabels{kubebindv1alpha2.ContractNamespaceLabel: export.Namespace}); err != nil {
-		return 0, fmt.Errorf("listing the consumer's namespaces: %w", err)
+		return 0, 0, fmt.Errorf("listing the consumer's namespaces: %w", err)
 	}
 	lent, err := lentNamespaces(ctx, scope, export)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	in := grants.Input{
 		Export:            key,
@@ -192,14 +193,17 @@ func (r *reconciler) keepGrants(ctx context.Context, scope loop.Scope, export *k
 		Resources:         grants.Resources(export.Spec.Isolation, schemas),
 		Claims:            export.Spec.PermissionClaims,
 		ServiceNamespaces: append(serviceNamespaces(export.Namespace, namespaces.Items), lent...),
+		Lent:              lent,
 	}
 	fence, err := grants.ReadFence(ctx, scope, in)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var wait time.Duration
-	in.Fenced, wait = in.Stands(fence, r.now())
-	return wait, grants.Apply(ctx, scope, scope.Live, key, grants.Desired(in))
+	in.Fenced, fenceIn = in.Stands(fence, r.now())
+	if in.FencesLentOnly() {
+		fenceIn, lentIn = 0, fenceIn
+	}
+	return fenceIn, lentIn, grants.Apply(ctx, scope, scope.Live, key, grants.Desired(in))
 }
 
 // annotate puts the hash of the schemas on the export: upstream's konnectors wake up from that.

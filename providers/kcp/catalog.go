@@ -30,8 +30,8 @@ type offer struct {
 	schema string
 	// local says that the APIExport is in the workspace that offers it.
 	local bool
-	// claims are those of the APIExport.
-	claims []apisv1alpha2.PermissionClaim
+	// claims are how a consumer's workspace answers those of the APIExport.
+	claims []apisv1alpha2.AcceptablePermissionClaim
 }
 
 // Schemas implements providers.Catalog. A host offers the labelled APIResourceSchemas of its APIExports; with the option
@@ -118,7 +118,7 @@ func offersOf(cluster multicluster.ClusterName, exports []apisv1alpha2.APIExport
 				return nil, err
 			}
 			if ok {
-				out[gr] = offer{path: string(cluster), export: e.Name, schema: r.Schema, local: true, claims: e.Spec.PermissionClaims}
+				out[gr] = offer{path: string(cluster), export: e.Name, schema: r.Schema, local: true, claims: accepted(e.Spec.PermissionClaims)}
 			}
 		}
 	}
@@ -135,7 +135,7 @@ func boundIn(bindings []apisv1alpha2.APIBinding) map[schema.GroupResource]offer 
 		}
 		for _, r := range b.Status.BoundResources {
 			out[schema.GroupResource{Group: r.Group, Resource: r.Resource}] = offer{
-				path: b.Status.APIExportClusterName, export: b.Spec.Reference.Export.Name, schema: r.Schema.Name, claims: b.Status.ExportPermissionClaims,
+				path: b.Status.APIExportClusterName, export: b.Spec.Reference.Export.Name, schema: r.Schema.Name, claims: passedOn(b),
 			}
 		}
 	}

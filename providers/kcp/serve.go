@@ -21,8 +21,8 @@ import (
 	"kube-bind.io/kube-bind/providers"
 )
 
-// Serve implements providers.Tenancy. A consumer's workspace binds the APIExports that the resources are of, and accepts their
-// claims. In a provider's workspace they are served already; the backend only allows itself to clear up there.
+// Serve implements providers.Tenancy. A consumer's workspace binds the APIExports that the resources are of. It accepts the claims of
+// those of its host; of what the host has bound itself only what the host accepts. In a provider's workspace they are served already; the backend only allows itself to clear up there.
 func (p *Provider) Serve(ctx context.Context, name multicluster.ClusterName, resources []schema.GroupResource) error {
 	m := p.members.get(name)
 	if m == nil {
@@ -53,7 +53,7 @@ func (p *Provider) Serve(ctx context.Context, name multicluster.ClusterName, res
 	return nil
 }
 
-// bind has a consumer's workspace bind an APIExport, and accept what it claims.
+// bind has a consumer's workspace bind an APIExport, and answer what it claims.
 func (p *Provider) bind(ctx context.Context, guest, host *member, o offer) error {
 	if o.local {
 		if err := p.allowBind(ctx, host.site, o.export); err != nil {
@@ -63,7 +63,7 @@ func (p *Provider) bind(ctx context.Context, guest, host *member, o offer) error
 	want := &apisv1alpha2.APIBinding{ObjectMeta: metav1.ObjectMeta{Name: o.export}}
 	want.Labels = map[string]string{kubebindv1alpha2.ContractNamespaceLabel: guest.lodging.Name}
 	want.Spec.Reference.Export = &apisv1alpha2.ExportBindingReference{Path: o.path, Name: o.export}
-	want.Spec.PermissionClaims = accepted(o.claims)
+	want.Spec.PermissionClaims = o.claims
 	have := &apisv1alpha2.APIBinding{}
 	err := guest.live.Get(ctx, client.ObjectKeyFromObject(want), have)
 	switch {
@@ -84,14 +84,17 @@ func (p *Provider) bind(ctx context.Context, guest, host *member, o offer) error
 	return p.keepBound(ctx, guest, have, want)
 }
 
-// keepBound follows the claims of an APIExport, and waits until it is bound.
+// keepBound follows the claims of an APIExport and the answers to them, and waits until it is bound.
 func (p *Provider) keepBound(ctx context.Context, guest *member, have, want *apisv1alpha2.APIBinding) error {
 	if !equality.Semantic.DeepEqual(have.Spec.PermissionClaims, want.Spec.PermissionClaims) {
-		have.Spec.PermissionClaims = want.Spec.PermissionClaims
+		have.Spec.PermissionClaims = nextAnswers(have.Spec.PermissionClaims, want.Spec.PermissionClaims)
+		whole := len(have.Spec.PermissionClaims) == len(want.Spec.PermissionClaims)
 		if err := guest.live.Update(ctx, have); apierrors.IsConflict(err) {
 			return notReady("the APIBinding %s is being changed by others", have.Name)
 		} else if err != nil {
-			return fmt.Errorf("accepting the claims of the APIExport %s: %w", have.Name, err)
+			return fmt.Errorf("answering the claims of the APIExport %s: %w", have.Name, err)
+		} else if !whole {
+			return notReady("the selectors of claims of the APIExport %s are being changed", have.Name)
 		}
 	}
 	if have.Status.Phase != apisv1alpha2.APIBindingPhaseBound {
@@ -112,8 +115,34 @@ func accepted(claims []apisv1alpha2.PermissionClaim) []apisv1alpha2.AcceptablePe
 			ScopedPermissionClaim: apisv1alpha2.ScopedPermissionClaim{PermissionClaim: c, Selector: selector}, State: apisv1alpha2.ClaimAccepted,
 		})
 	}
-	slices.SortFunc(out, func(a, b apisv1alpha2.AcceptablePermissionClaim) int {
-		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Resource, b.Resource))
+	return sorted(out)
+}
+
+// passedOn are the claims of somebody else's APIExport as a consumer's workspace answers them: word for word as the host does whose
+// APIBinding it is. What the host has not accepted, or for some objects only, its consumers do not accept either: among the Secrets of their
+// workspaces are those of their contracts. A claim that the host has not answered is not answered.
+func passedOn(b *apisv1alpha2.APIBinding) []apisv1alpha2.AcceptablePermissionClaim {
+	var out []apisv1alpha2.AcceptablePermissionClaim
+	for _, answer := range b.Spec.PermissionClaims {
+		if slices.ContainsFunc(b.Status.ExportPermissionClaims, answer.EqualGRI) {
+			out = append(out, answer)
+		}
+	}
+	return sorted(out)
+}
+
+// nextAnswers are what to write to get from what is answered to what is to be: a selector cannot be changed, so the answer goes first.
+func nextAnswers(have, want []apisv1alpha2.AcceptablePermissionClaim) []apisv1alpha2.AcceptablePermissionClaim {
+	return slices.DeleteFunc(slices.Clone(want), func(w apisv1alpha2.AcceptablePermissionClaim) bool {
+		return slices.ContainsFunc(have, func(h apisv1alpha2.AcceptablePermissionClaim) bool {
+			return h.EqualGRI(w.PermissionClaim) && !equality.Semantic.DeepEqual(h.Selector, w.Selector)
+		})
 	})
-	return out
+}
+
+func sorted(claims []apisv1alpha2.AcceptablePermissionClaim) []apisv1alpha2.AcceptablePermissionClaim {
+	slices.SortFunc(claims, func(a, b apisv1alpha2.AcceptablePermissionClaim) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.IdentityHash, b.IdentityHash))
+	})
+	return claims
 }

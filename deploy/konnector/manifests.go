@@ -216,13 +216,13 @@ func RoleFor(binding string, request *kubebindv1alpha2.APIServiceExportRequestSp
 	}
 	for _, r := range request.Resources {
 		out.Rules = append(out.Rules, rbacv1.PolicyRule{
-			APIGroups: []string{r.Group}, Resources: []string{r.Resource, r.Resource + "/status"},
+			APIGroups: []string{r.APIGroup()}, Resources: []string{r.Resource, r.Resource + "/status"},
 			Verbs: []string{"get", "list", "watch", "update", "patch", "delete"},
 		})
 	}
 	for _, claim := range request.PermissionClaims {
 		out.Rules = append(out.Rules, rbacv1.PolicyRule{
-			APIGroups: []string{claim.Group}, Resources: []string{claim.Resource},
+			APIGroups: []string{claim.APIGroup()}, Resources: []string{claim.Resource},
 			Verbs: []string{"get", "list", "watch", "create", "update", "patch", "delete"},
 		})
 	}

@@ -31,6 +31,11 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
+		if reduced, err := Reduce(data); err != nil {
+			t.Errorf("what is parsed cannot be reduced: %v", err)
+		} else if again, err := Parse(reduced); err != nil || !again.Equal(got) {
+			t.Errorf("reduced it is another one, %v", err)
+		}
 		c := got.Config
 		if u, err := url.Parse(c.Host); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
 			t.Errorf("it goes to %q", c.Host)

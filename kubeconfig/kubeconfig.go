@@ -44,6 +44,34 @@ func ParsePlace(data []byte) (*Credential, error) {
 // else would have a program run others, read its own files or send requests elsewhere for whoever wrote the kubeconfig, so it
 // is refused, all of it in one error. No error repeats a credential.
 func Parse(data []byte) (*Credential, error) {
+	config, err := vetted(data)
+	if err != nil {
+		return nil, err
+	}
+	current := config.Contexts[config.CurrentContext]
+	credential := &Credential{Config: restConfig(config.Clusters[current.Cluster], config.AuthInfos[current.AuthInfo]), Namespace: current.Namespace}
+	if _, err := rest.HTTPClientFor(credential.Config); err != nil {
+		return nil, errors.New("its certificate data cannot be used: check certificate-authority-data, client-certificate-data and client-key-data")
+	}
+	return credential, nil
+}
+
+// Reduce is what Parse takes from a kubeconfig, as a kubeconfig with the same names: one that is stored may be used by other
+// programs, too, and those would take whatever else is in it.
+func Reduce(data []byte) ([]byte, error) {
+	config, err := vetted(data)
+	if err != nil {
+		return nil, err
+	}
+	out, err := clientcmd.Write(*config)
+	if err != nil {
+		return nil, errors.New("what is taken from the kubeconfig cannot be encoded")
+	}
+	return out, nil
+}
+
+// vetted is the current context of a kubeconfig with its cluster and its user, and nothing else.
+func vetted(data []byte) (*clientcmdapi.Config, error) {
 	config, err := clientcmd.Load(data)
 	if err != nil {
 		// The parser's words may quote the input, which holds a token.
@@ -67,11 +95,16 @@ func Parse(data []byte) (*Credential, error) {
 	if err := vet(cluster, user); err != nil {
 		return nil, err
 	}
-	credential := &Credential{Config: restConfig(cluster, user), Namespace: current.Namespace}
-	if _, err := rest.HTTPClientFor(credential.Config); err != nil {
-		return nil, errors.New("its certificate data cannot be used: check certificate-authority-data, client-certificate-data and client-key-data")
+	out := clientcmdapi.NewConfig()
+	out.CurrentContext = config.CurrentContext
+	out.Contexts[out.CurrentContext] = &clientcmdapi.Context{Cluster: current.Cluster, AuthInfo: current.AuthInfo, Namespace: current.Namespace}
+	out.Clusters[current.Cluster] = &clientcmdapi.Cluster{
+		Server: cluster.Server, TLSServerName: cluster.TLSServerName, CertificateAuthorityData: cluster.CertificateAuthorityData,
 	}
-	return credential, nil
+	out.AuthInfos[current.AuthInfo] = &clientcmdapi.AuthInfo{
+		Token: user.Token, ClientCertificateData: user.ClientCertificateData, ClientKeyData: user.ClientKeyData,
+	}
+	return out, nil
 }
 
 func restConfig(cluster *clientcmdapi.Cluster, user *clientcmdapi.AuthInfo) *rest.Config {

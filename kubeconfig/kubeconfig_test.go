@@ -106,6 +106,36 @@ func TestParseNeedsNoNamespace(t *testing.T) {
 	}
 }
 
+// SEC-15: what a provider adds to its kubeconfig, for whoever chooses another context, is not kept.
+func TestSEC15ReduceKeepsWhatIsVetted(t *testing.T) {
+	raw := encode(t, config(func(c *clientcmdapi.Config) {
+		c.CurrentContext = "bigcorp"
+		c.Contexts["bigcorp"] = &clientcmdapi.Context{Cluster: "default", AuthInfo: "default", Namespace: "kube-bind-x"}
+		c.AuthInfos["evil"] = &clientcmdapi.AuthInfo{Exec: &clientcmdapi.ExecConfig{Command: "sh", APIVersion: "client.authentication.k8s.io/v1", InteractiveMode: "Never"}}
+		c.Clusters["evil"] = &clientcmdapi.Cluster{Server: "http://evil", ProxyURL: "http://evil"}
+		c.Contexts["evil"] = &clientcmdapi.Context{Cluster: "evil", AuthInfo: "evil"}
+	}))
+	got, err := Reduce(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []string{"exec", "evil"} {
+		if strings.Contains(string(got), gone) {
+			t.Errorf("it has %q:\n%s", gone, got)
+		}
+	}
+	before, err := ParsePlace(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after, err := ParsePlace(got); err != nil || !after.Equal(before) || !strings.Contains(string(got), "current-context: bigcorp\n") {
+		t.Errorf("it is another one, %v:\n%s", err, got)
+	}
+	if _, err := Reduce(encode(t, config(func(c *clientcmdapi.Config) { c.AuthInfos["default"].TokenFile = "/x" }))); err == nil {
+		t.Error("what Parse refuses is reduced")
+	}
+}
+
 func encode(t *testing.T, c *clientcmdapi.Config) []byte {
 	t.Helper()
 	data, err := clientcmd.Write(*c)

@@ -18,7 +18,7 @@ import (
 
 // Contract is a provider's answer to a bind: a kubeconfig for a place, and what is to be asked for there.
 type Contract struct {
-	// Kubeconfig is the consumer's credential.
+	// Kubeconfig is the consumer's credential, and nothing else that the provider may have put into its file.
 	Kubeconfig []byte
 	// Config is what it says.
 	Config *rest.Config
@@ -36,7 +36,11 @@ func Read(raw []byte) (*Contract, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the provider's kubeconfig cannot be used: %w", err)
 	}
-	return &Contract{Kubeconfig: raw, Config: place.Config, Namespace: place.Namespace}, nil
+	reduced, err := kubeconfig.Reduce(raw)
+	if err != nil {
+		return nil, fmt.Errorf("the provider's kubeconfig cannot be used: %w", err)
+	}
+	return &Contract{Kubeconfig: reduced, Config: place.Config, Namespace: place.Namespace}, nil
 }
 
 // FromResponse reads a provider's answer.

@@ -58,6 +58,7 @@ func TestCtrlC(t *testing.T) {
 		"Ctrl-C, for the browser":   {nil, "Opening browser", ctrlC},
 		"terminated, for a code":    {[]string{"--skip-browser"}, "press Enter: ", terminate},
 		"terminated, for a browser": {nil, "Opening browser", terminate},
+		"its terminal is closed":    {nil, "Opening browser", hangUp},
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := t.TempDir()
@@ -96,6 +97,8 @@ func ctrlC(terminal io.Writer, _ *os.Process) error {
 }
 
 func terminate(_ io.Writer, process *os.Process) error { return process.Signal(syscall.SIGTERM) }
+
+func hangUp(_ io.Writer, process *os.Process) error { return process.Signal(syscall.SIGHUP) }
 
 // until reads until something is said.
 func until(from io.Reader, words string) (string, error) {

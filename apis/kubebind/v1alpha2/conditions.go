@@ -18,7 +18,7 @@ const (
 	SeverityError ConditionSeverity = "Error"
 	// SeverityWarning means that something does not work, but it is being tried again.
 	SeverityWarning ConditionSeverity = "Warning"
-	// SeverityInfo means that something is still on its way.
+	// SeverityInfo means that something is still on its way, or does not hold up the rest: the reason says which.
 	SeverityInfo ConditionSeverity = "Info"
 	// SeverityNone is the severity of every condition whose status is not False.
 	SeverityNone ConditionSeverity = ""

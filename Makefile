@@ -47,6 +47,10 @@ build: ## Build kube-bind-backend, konnector, kubectl-bind and kcp-init into bin
 images: $(CYCLONEDX) ## Build the container images into dist/images (OCI layouts), without a container runtime, and lists of what is in them into dist/sbom.
 	@go run ./hack/images -o dist -version $(VERSION) -epoch $(EPOCH) -sbom $(CYCLONEDX)
 
+.PHONY: charts
+charts: ## Package the Helm charts into dist/charts, without Helm: they install the images of the same VERSION.
+	@go run ./hack/charts -o dist/charts -version $(VERSION) -epoch $(EPOCH)
+
 .PHONY: release-snapshot
 release-snapshot: $(GORELEASER) $(CYCLONEDX) ## Build what a release of kubectl bind is into dist/release, krew's manifest too, and publish nothing.
 	@$(GORELEASER) release --snapshot --clean

@@ -71,6 +71,7 @@
 //	hack/demo                what `make demo` shows
 //	hack/site                builds the documentation as a site that needs no network
 //	hack/images              builds the container images as OCI layouts, the same each time
+//	hack/charts              packages the Helm charts, the same each time
 //	test/story               what people do, from the first sign-in on, with the shipped programs
 //	test/docs                runs what the documentation tells people to type
 //	test/integrations        applies what the pages about other projects say, with their CRDs

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"helm.sh/helm/v4/pkg/action"
+	helmchart "helm.sh/helm/v4/pkg/chart"
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/loader"
 	"helm.sh/helm/v4/pkg/kube"
@@ -47,6 +48,8 @@ func Dir(ctx context.Context, chart string) (string, error) {
 type Release struct {
 	// Chart is Backend or Konnector.
 	Chart string
+	// Archive is the file of the packaged chart. Default: the folder of the chart.
+	Archive string
 	// Name and Namespace of the release.
 	Name, Namespace string
 	// Values are those of the user.
@@ -63,6 +66,23 @@ type Installation struct {
 	Objects []*unstructured.Unstructured
 	// Notes are for the user.
 	Notes string
+}
+
+// load reads the chart.
+func (r *Release) load(ctx context.Context) (helmchart.Charter, error) {
+	at := r.Archive
+	if at == "" {
+		dir, err := Dir(ctx, r.Chart)
+		if err != nil {
+			return nil, err
+		}
+		at = dir
+	}
+	out, err := loader.Load(at)
+	if err != nil {
+		return nil, fmt.Errorf("loading the chart %s: %w", r.Chart, err)
+	}
+	return out, nil
 }
 
 // configuration is Helm's for a release.
@@ -105,13 +125,9 @@ func (r *Release) Install(ctx context.Context) (*Installation, error) {
 func (r *Release) install(ctx context.Context, install *action.Install) (*Installation, error) {
 	install.ReleaseName, install.Namespace = r.Name, r.Namespace
 	install.WaitStrategy, install.Timeout = r.strategy(), waitTimeout
-	dir, err := Dir(ctx, r.Chart)
+	chart, err := r.load(ctx)
 	if err != nil {
 		return nil, err
-	}
-	chart, err := loader.Load(dir)
-	if err != nil {
-		return nil, fmt.Errorf("loading the chart %s: %w", r.Chart, err)
 	}
 	out, err := install.RunWithContext(ctx, chart, r.Values)
 	if err != nil {
@@ -126,13 +142,9 @@ func (r *Release) Upgrade(ctx context.Context) (*Installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := Dir(ctx, r.Chart)
+	chart, err := r.load(ctx)
 	if err != nil {
 		return nil, err
-	}
-	chart, err := loader.Load(dir)
-	if err != nil {
-		return nil, fmt.Errorf("loading the chart %s: %w", r.Chart, err)
 	}
 	upgrade := action.NewUpgrade(config)
 	upgrade.Namespace, upgrade.ResetValues = r.Namespace, true

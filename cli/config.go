@@ -13,7 +13,7 @@ import (
 	"runtime"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
+	"github.com/gofrs/flock"
 )
 
 // tokenMargin is how much longer a token must be good for to be used: a bind takes a while.
@@ -22,8 +22,8 @@ const tokenMargin = 5 * time.Minute
 const (
 	// maxLinks is how many symbolic links are followed.
 	maxLinks = 16
-	// lockAge is how old a lock is that nobody holds any more: writing the file takes no time.
-	lockAge = 5 * time.Second
+	// lockTimeout is how long a lock is waited for: writing the file takes no time.
+	lockTimeout = 10 * time.Second
 	// lockPoll is how often a lock is tried that somebody holds.
 	lockPoll = 10 * time.Millisecond
 )
@@ -167,29 +167,17 @@ func changeConfig(ctx context.Context, path string, change func(*config)) error 
 	return errors.Join(err, unlock())
 }
 
-// lock makes a file, and waits for whoever has made it. One that is old was left by a program that was killed.
+// lock waits for whoever has locked a file, which stays when it is unlocked: one that were removed, another command could be waiting
+// for. The system unlocks for a program that is killed.
 func lock(ctx context.Context, path string) (unlock func() error, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("locking the config file: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*lockAge)
+	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
-	err = wait.PollUntilContextCancel(ctx, lockPoll, true, func(context.Context) (bool, error) {
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err == nil {
-			return true, file.Close()
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return false, err
-		}
-		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > lockAge {
-			// Should somebody else be faster, it is gone already.
-			_ = os.Remove(path)
-		}
-		return false, nil
-	})
-	if err != nil {
-		return nil, exit(ExitFailed, fmt.Errorf("locking the config file: %w", err), "If no other kubectl bind runs, remove %s and run the command again.", path)
+	file := flock.New(path)
+	if _, err := file.TryLockContext(ctx, lockPoll); err != nil {
+		return nil, exit(ExitFailed, fmt.Errorf("locking the config file: %w", err), "Run the command again when no other kubectl bind runs that uses %s.", path)
 	}
-	return func() error { return os.Remove(path) }, nil
+	return file.Unlock, nil
 }

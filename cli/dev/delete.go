@@ -11,7 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/gofrs/flock"
 )
 
 // Delete ends the processes, or deletes the clusters, of the environment in a folder, and removes it. It returns how many there were. Where there is none the
@@ -86,25 +87,23 @@ func refuseForeign(dir string) error {
 
 // lock lets one program at a time work on a folder. The system unlocks for one that is killed.
 func lock(dir string) (unlock func(), err error) {
-	folder, err := os.Open(dir)
-	if err != nil {
+	// What is locked is the folder itself: a file in it would go with it.
+	folder := flock.New(dir, flock.SetFlag(os.O_RDONLY))
+	locked, err := folder.TryLock()
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("locking the environment: %w", err)
+	case !locked:
+		return nil, problem("Wait until it is done, and run the command again.", "another kubectl bind dev is at work in %s", dir)
 	}
-	err = syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = problem("Wait until it is done, and run the command again.", "another kubectl bind dev is at work in %s", dir)
-	}
-	if err == nil {
-		err = sameFolder(folder, dir)
-	}
-	if err != nil {
+	if err := sameFolder(folder, dir); err != nil {
 		return nil, errors.Join(err, folder.Close())
 	}
 	return func() { _ = folder.Close() }, nil
 }
 
 // sameFolder looks whether the folder was removed, and perhaps made anew, before it was locked.
-func sameFolder(folder *os.File, dir string) error {
+func sameFolder(folder *flock.Flock, dir string) error {
 	have, err := folder.Stat()
 	if err != nil {
 		return fmt.Errorf("locking the environment: %w", err)

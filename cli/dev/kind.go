@@ -65,6 +65,11 @@ func ask(ctx context.Context, engine string, others ...string) error {
 		return problem("Install them: https://docs.docker.com/get-started/get-docker, https://kind.sigs.k8s.io, https://helm.sh. Without --runtime=kind, kubectl bind dev needs none of them.",
 			"these programs are needed, and not in the PATH: %s", strings.Join(missing, ", "))
 	}
+	return responds(ctx, engine)
+}
+
+// responds sees that the engine answers.
+func responds(ctx context.Context, engine string) error {
 	_, err := output(ctx, engine, "ps", "--quiet")
 	if err != nil && ctx.Err() == nil {
 		return problem("Start it, or see that you may use it; then run the command again.", "%s is installed, but does not answer: %w", engine, err)
@@ -86,12 +91,15 @@ func output(ctx context.Context, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// containers are those of the nodes that are there. The engine fails if one is not, and prints the others.
+// containers are those of the nodes that are there. The engine fails if one is not, and prints the others: none, if it was ended meanwhile.
 func containers(ctx context.Context, s *kind.Settings) (map[string]kind.Container, error) {
 	out, err := output(ctx, append([]string{s.Engine, "container", "inspect"}, s.Nodes()...)...)
 	found, unreadable := kind.ReadContainers(out)
 	if unreadable != nil {
 		return nil, fmt.Errorf("looking for the clusters: %w", errors.Join(unreadable, err))
+	}
+	if err != nil {
+		return found, responds(ctx, s.Engine)
 	}
 	return found, nil
 }

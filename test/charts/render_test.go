@@ -130,6 +130,9 @@ func TestBadValues(t *testing.T) {
 		"TLS with no Redis":                            {Backend, "backend: {sessionStorage: {redisTLS: true}}", "without redisAddress"},
 		"a user of no Redis":                           {Backend, "backend: {sessionStorage: {redisUsername: x}}", "without redisAddress"},
 		"a password of no Redis":                       {Backend, "backend: {sessionStorage: {redisPasswordSecretName: x}}", "without redisAddress"},
+		"one port for two":                             {Backend, "{backend: {healthPort: 9000}, metrics: {port: 9000}}", "must be of different ports"},
+		"one port for two, of which one is the page's": {Backend, external + "metrics: {port: 8080}}", "must be of different ports"},
+		"a scale upside down":                          {Backend, "autoscaling: {enabled: true, minReplicas: 6}", "maxReplicas must be"},
 		"a monitor of no metrics":                      {Backend, "{metrics: {enabled: false}, serviceMonitor: {enabled: true}}", "metrics.enabled must"},
 		"an unknown key of the konnector":              {Konnector, "backend: {}", "backend"},
 	} {

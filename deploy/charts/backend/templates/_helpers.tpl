@@ -208,6 +208,19 @@ external
 {{- end -}}
 {{- end -}}
 {{- include "backend.validateDurations" . -}}
+{{- $ports := list (toString $b.healthPort) -}}
+{{- if .Values.metrics.enabled -}}
+{{- $ports = append $ports (toString .Values.metrics.port) -}}
+{{- end -}}
+{{- if $door -}}
+{{- $ports = append $ports (include "backend.port" .) -}}
+{{- end -}}
+{{- if ne (len $ports) (len (uniq $ports)) -}}
+{{- fail (printf "backend.listenAddress, backend.healthPort and metrics.port must be of different ports, and not %s" (join ", " $ports)) -}}
+{{- end -}}
+{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
+{{- fail "autoscaling is enabled: autoscaling.maxReplicas must be at least minReplicas" -}}
+{{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
 {{- fail "ingress is enabled: ingress.hosts must have a host name" -}}
 {{- end -}}

@@ -202,7 +202,7 @@ func register(fleet loop.Fleet, opts Options) error {
 	terms := catalog.Terms{InformerScope: opts.ConsumerScope, Isolation: opts.Isolation}
 	return errors.Join(
 		template.Register(fleet, terms),
-		bindrequest.Register(fleet),
+		bindrequest.Register(fleet, opts.FrontDoor.IssuerURL),
 		exportrequest.Register(fleet, terms),
 		export.Register(fleet, opts.SchemaSyncInterval),
 		namespace.Register(fleet, opts.Isolation, opts.NamespacePrefix),

@@ -77,6 +77,26 @@ func TestSEC2IdentityIsNoCredential(t *testing.T) {
 	})
 }
 
+// SEC-2: the identity that stands for whoever signs in is theirs, before they have ever been there: no request in a tenant's namespace gets it.
+func TestSEC2PersonsComeFirst(t *testing.T) {
+	template := newTemplate(t, "", nil, newAPI(t, "mangos", apiextensionsv1.NamespaceScoped))
+	d := openDoor(t)
+	for name, tc := range map[string]struct{ identity, reason string }{
+		"alices":   {d.origin + "/oidc/alice", kubebindv1alpha2.ReasonIdentityTaken},
+		"disguise": {"a\nb", kubebindv1alpha2.ReasonIdentityMissing},
+	} {
+		request := create(t, admin(t), newRequest(newNamespace(t, "-"+name), name, tc.identity, template.Name))
+		if request = finished(t, request, kubebindv1alpha2.PhaseFailed, tc.reason); request.Status.Namespace != "" {
+			t.Errorf("%s has the place %s", name, request.Status.Namespace)
+		}
+	}
+	var hers kubebindv1alpha2.BindingResourceResponse
+	d.signIn("alice").allowed().do(http.MethodPost, "/api/bind", wishFor("own", template.Name, "ui-identity"), http.StatusOK, &hers)
+	if hers.ProviderNamespace == "" {
+		t.Error("alice has no place")
+	}
+}
+
 // SEC-7: nobody is sent elsewhere, and with nothing in hand: not at the beginning, not at the end, not when it fails.
 func TestSEC7NobodyIsSentElsewhere(t *testing.T) {
 	d := openDoor(t)

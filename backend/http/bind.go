@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -25,7 +24,6 @@ import (
 	"kube-bind.io/kube-bind/backend/catalog"
 	"kube-bind.io/kube-bind/backend/loop"
 	"kube-bind.io/kube-bind/backend/reply"
-	"kube-bind.io/kube-bind/printable"
 	"kube-bind.io/kube-bind/providers"
 )
 
@@ -35,8 +33,6 @@ const (
 	// placeTimeout and exportTimeout are how long a client waits for its place, and a browser for its export.
 	placeTimeout  = 20 * time.Second
 	exportTimeout = 60 * time.Second
-	// maxIdentity is how long an identity, and a name for people, may be.
-	maxIdentity = 512
 )
 
 // wish is a bind call, checked.
@@ -125,22 +121,20 @@ func newWish(v visit, name, template string, consumer kubebindv1alpha2.ClusterId
 	return out, validConsumer(out.consumer, v)
 }
 
-// validConsumer refuses what annotations cannot hold, what would look like something else in the terminal of the provider's
-// administrator, and to be the one that only another person stands for.
+// validConsumer says in the terms of HTTP what is wrong with a consumer.
 func validConsumer(consumer providers.Consumer, v visit) error {
-	for what, text := range map[string]string{"cluster identity": consumer.Identity, "clusterIdentity.prettyName": consumer.PrettyName} {
-		if len(text) > maxIdentity || !utf8.ValidString(text) || strings.ContainsFunc(text, printable.Disguises) {
-			return badRequest("the %s must be a line of at most %d bytes in UTF-8, without control characters and what cannot be seen", what, maxIdentity)
-		}
+	err := binding.CheckConsumer(consumer, v.Issuer, ownIdentity(v))
+	if invalid, ok := errors.AsType[*providers.InvalidConsumerError](err); ok {
+		return badRequest("%s", invalid)
 	}
-	if strings.HasPrefix(consumer.Identity, v.Issuer+"/") && consumer.Identity != ownIdentity(v) {
-		return forbidden("The cluster identity %q is that of another person.", consumer.Identity)
+	if taken, ok := errors.AsType[*providers.IdentityTakenError](err); ok {
+		return forbidden("The cluster identity %q is that of another person.", taken.Identity)
 	}
-	return nil
+	return err
 }
 
 // ownIdentity is that of a consumer which is only known by who signed in.
-func ownIdentity(v visit) string { return v.Issuer + "/" + v.Subject }
+func ownIdentity(v visit) string { return binding.PersonalIdentity(v.Issuer, v.Subject) }
 
 // allowed returns a template that somebody may bind, if it can be bound now.
 func (d *Door) allowed(ctx context.Context, v visit, name string) (*kubebindv1alpha2.APIServiceExportTemplate, error) {

@@ -66,7 +66,7 @@ const (
 	ReasonNotOffered = "NotOffered"
 	// ReasonIdentityTaken means that the place of this consumer identity belongs to another requester.
 	ReasonIdentityTaken = "IdentityTaken"
-	// ReasonIdentityMissing means that a request for a place names no consumer identity.
+	// ReasonIdentityMissing means that a request for a place names no consumer identity, or one that cannot be used.
 	ReasonIdentityMissing = "IdentityMissing"
 	// ReasonProviderGone means that the workspace of the provider, on kcp, does not bind kube-bind's API any more: what was
 	// bound of it stays, and nobody looks after it.

@@ -3,6 +3,7 @@
 package bindrequest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -19,7 +20,7 @@ import (
 	"kube-bind.io/kube-bind/providers"
 )
 
-// Register adds the controller to the fleet.
+// Register adds the controller to the fleet. Identities of people who sign in at the issuer, which may be empty, are for nobody who asks here.
 //
 // +kubebuilder:rbac:groups=kube-bind.io,resources=bindableresourcesrequests,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=kube-bind.io,resources=bindableresourcesrequests/status,verbs=get;patch;update
@@ -29,8 +30,8 @@ import (
 // +kubebuilder:rbac:groups=kube-bind.io,resources=clusterbindings,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;update
 // +kubebuilder:rbac:groups="",resources=serviceaccounts/token,resourceNames=kube-binder,verbs=create
-func Register(fleet loop.Fleet) error {
-	r := &reconciler{fleet: fleet, now: time.Now}
+func Register(fleet loop.Fleet, issuer string) error {
+	r := &reconciler{fleet: fleet, issuer: issuer, now: time.Now}
 	return loop.Register(fleet, loop.Controller[*kubebindv1alpha2.BindableResourcesRequest]{
 		Name:      "bindrequest",
 		Reconcile: r.reconcile,
@@ -45,8 +46,9 @@ func Register(fleet loop.Fleet) error {
 }
 
 type reconciler struct {
-	fleet loop.Fleet
-	now   func() time.Time
+	fleet  loop.Fleet
+	issuer string
+	now    func() time.Time
 }
 
 func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest) (time.Duration, error) {
@@ -72,6 +74,10 @@ func (r *reconciler) reconcile(ctx context.Context, scope loop.Scope, request *k
 
 // serve goes through the steps of a bind as far as they go today.
 func (r *reconciler) serve(ctx context.Context, scope loop.Scope, request *kubebindv1alpha2.BindableResourcesRequest) (verdict, error) {
+	consumer := consumerOf(request)
+	if v := judgeConsumer(binding.CheckConsumer(consumer, r.issuer, "")); !v.proceed() {
+		return v, nil
+	}
 	template, v, err := findTemplate(ctx, scope, request)
 	if err != nil || !v.proceed() {
 		return v, err
@@ -81,12 +87,7 @@ func (r *reconciler) serve(ctx context.Context, scope loop.Scope, request *kubeb
 			return v, err
 		}
 	}
-	place, err := r.fleet.Provider.Place(ctx, scope.Cluster, providers.Consumer{
-		Identity:   request.Spec.ClusterIdentity.Identity,
-		Requester:  request.Namespace,
-		Author:     request.Spec.Author,
-		PrettyName: prettyName(request),
-	})
+	place, err := r.fleet.Provider.Place(ctx, scope.Cluster, consumer)
 	if err != nil {
 		return judgePlace(err)
 	}
@@ -103,11 +104,12 @@ func (r *reconciler) serve(ctx context.Context, scope loop.Scope, request *kubeb
 	return r.writeAnswer(ctx, scope, request, place)
 }
 
-func prettyName(request *kubebindv1alpha2.BindableResourcesRequest) string {
-	if name := request.Spec.ClusterIdentity.PrettyName; name != "" {
-		return name
+// consumerOf is whom a request asks for: it is the consumer of whoever asks from this namespace.
+func consumerOf(request *kubebindv1alpha2.BindableResourcesRequest) providers.Consumer {
+	identity := request.Spec.ClusterIdentity
+	return providers.Consumer{
+		Identity: identity.Identity, Requester: request.Namespace, Author: request.Spec.Author, PrettyName: cmp.Or(identity.PrettyName, request.Name),
 	}
-	return request.Name
 }
 
 // findTemplate reads a template that the cache does not have from the server: a request that is answered too early fails for good.

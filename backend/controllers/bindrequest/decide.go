@@ -57,6 +57,18 @@ func underWay(request *kubebindv1alpha2.BindableResourcesRequest) bool {
 		(ready.Reason == kubebindv1alpha2.ReasonPending || ready.Reason == kubebindv1alpha2.ReasonExportNotReady)
 }
 
+// judgeConsumer tells what is wrong with whom a request asks for.
+func judgeConsumer(err error) verdict {
+	if taken, ok := errors.AsType[*providers.IdentityTakenError](err); ok {
+		return failed(kubebindv1alpha2.ReasonIdentityTaken,
+			"the identity %q is that of a person who signs in: it is for a bind in their browser; ask with another spec.clusterIdentity.identity", taken.Identity)
+	}
+	if err != nil {
+		return failed(kubebindv1alpha2.ReasonIdentityMissing, "%s", err)
+	}
+	return verdict{}
+}
+
 // judgePlace tells what an error of Tenancy.Place means for the request. One without an answer is returned.
 func judgePlace(err error) (verdict, error) {
 	if taken, ok := errors.AsType[*providers.IdentityTakenError](err); ok {

@@ -117,6 +117,18 @@ func TestJudgePlace(t *testing.T) {
 	}
 }
 
+func TestJudgeConsumer(t *testing.T) {
+	for reason, err := range map[string]error{
+		"":                                     nil,
+		kubebindv1alpha2.ReasonIdentityTaken:   &providers.IdentityTakenError{},
+		kubebindv1alpha2.ReasonIdentityMissing: &providers.InvalidConsumerError{},
+	} {
+		if v := judgeConsumer(err); reasonOf(v.failure) != reason || v.proceed() != (err == nil) {
+			t.Errorf("%v: got %+v", err, v)
+		}
+	}
+}
+
 func reasonOf(r *catalog.Refusal) string {
 	if r == nil {
 		return ""
@@ -239,9 +251,11 @@ func TestFailuresAdvise(t *testing.T) {
 	taken, _ := judgePlace(&providers.IdentityTakenError{Identity: "i"})
 	unnamed, _ := judgePlace(&providers.InvalidConsumerError{Message: "no identity"})
 	for advice, v := range map[string]verdict{
-		"spec.kubeconfigSecretRef": judgeSecret(newRequest(), &corev1.Secret{}),
-		"ask from the namespace":   taken,
-		"set spec.clusterIdentity": unnamed,
+		"ask with another spec.clusterIdentity": judgeConsumer(&providers.IdentityTakenError{Identity: "i"}),
+		"must be a line":                        judgeConsumer(&providers.InvalidConsumerError{Message: "it must be a line"}),
+		"spec.kubeconfigSecretRef":              judgeSecret(newRequest(), &corev1.Secret{}),
+		"ask from the namespace":                taken,
+		"set spec.clusterIdentity":              unnamed,
 	} {
 		if v.failure == nil || !strings.Contains(v.failure.Message, advice) {
 			t.Errorf("%+v does not say %q", v.failure, advice)

@@ -190,7 +190,7 @@ func (d *Door) consumerClient(credential *kubeconfig.Credential) (client.Client,
 	cfg := credential.Config
 	cfg.Dial, cfg.Timeout = dialer.DialContext, applyTimeout
 	cfg.UserAgent = "kube-bind-backend/" + d.opts.Version
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return bounded{next} })
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return wary{next} })
 	out, err := client.New(cfg, client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, consumerError(err)
@@ -198,23 +198,38 @@ func (d *Door) consumerClient(credential *kubeconfig.Credential) (client.Client,
 	return out, nil
 }
 
-// bounded reads as much of an answer as a cluster may say: whoever it is at the other end could go on until memory is full.
-type bounded struct{ next http.RoundTripper }
+// wary does not do all that a cluster says, as anybody may be at the other end. It reads no more of an answer than maxAnswer: it could go
+// on until memory is full. And it follows no redirect, which no API server has: the server is https, which its certificate proves, and what
+// it sends to might not be.
+type wary struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := b.next.RoundTrip(r)
-	if err == nil {
-		response.Body = http.MaxBytesReader(nil, response.Body, maxAnswer)
+func (w wary) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := w.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
 	}
-	return response, err
+	if response.StatusCode >= http.StatusMultipleChoices && response.StatusCode < http.StatusBadRequest {
+		return nil, errors.Join(errElsewhere, response.Body.Close())
+	}
+	response.Body = http.MaxBytesReader(nil, response.Body, maxAnswer)
+	return response, nil
 }
 
 // errUnreachable is a connection that is not made for others.
 var errUnreachable = errors.New("this address is not for clusters of consumers")
 
-// reachable refuses connections to this machine, unless the backend itself serves only it, and to what is never a cluster: the
-// metadata services of clouds are link-local.
+// errElsewhere is an answer that sends to another address.
+var errElsewhere = errors.New("what answers is no API server: it sends to another address")
+
+// metadata are addresses, besides link-local ones, at which clouds tell a machine its credentials: of Amazon, Google, Microsoft, Alibaba and
+// Oracle.
+func metadata() []string {
+	return []string{"fd00:ec2::254", "fd20:ce::254", "168.63.129.16", "100.100.100.200", "192.0.0.192"}
+}
+
+// reachable refuses connections to this machine, unless the backend itself serves only it, and to what is never a cluster: most
+// metadata services of clouds are link-local, and the others are known.
 func reachable(local bool) func(network, address string, _ syscall.RawConn) error {
 	return func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
@@ -225,7 +240,7 @@ func reachable(local bool) func(network, address string, _ syscall.RawConn) erro
 		if ip.IsLoopback() && local {
 			return nil
 		}
-		if ip.IsLoopback() || ip.IsUnspecified() || ip.IsLinkLocalUnicast() || ip.IsMulticast() {
+		if ip.IsLoopback() || ip.IsUnspecified() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || slices.Contains(metadata(), ip.WithZone("").String()) {
 			return errUnreachable
 		}
 		return nil
@@ -275,6 +290,9 @@ func consumerError(err error) error {
 	}
 	if errors.Is(err, errUnreachable) {
 		return badRequest("The kubeconfig's server is an address that the provider does not connect to.")
+	}
+	if errors.Is(err, errElsewhere) {
+		return badRequest("The kubeconfig's server sends to another address, which the provider does not follow.")
 	}
 	return &kubebindv1alpha2.Error{
 		Code: kubebindv1alpha2.ErrorCodeClusterConnectionFailed, Message: "Your cluster cannot be reached from the provider, or does not answer as one. Use kubectl bind, or apply the manifest yourself.",

@@ -60,6 +60,13 @@ func TestSEC1Reachable(t *testing.T) {
 		"[::ffff:169.254.169.254]:443": {false, false},
 		"[fe80::1]:443":                {false, false},
 		"224.0.0.1:443":                {false, false},
+		"[fd00:ec2::254]:443":          {false, false},
+		"[fd20:ce::254]:443":           {false, false},
+		"168.63.129.16:443":            {false, false},
+		"[::ffff:168.63.129.16]:443":   {false, false},
+		"100.100.100.200:443":          {false, false},
+		"192.0.0.192:443":              {false, false},
+		"[fd00:ec2::253]:443":          {true, true},
 		"nonsense":                     {false, false},
 	} {
 		if got := reachable(false)("tcp", address, nil) == nil; got != want.outside {
@@ -71,27 +78,41 @@ func TestSEC1Reachable(t *testing.T) {
 	}
 }
 
-// SEC-1: such a connection is not even begun, neither at once nor when a cluster sends the backend there.
+// SEC-1: such a connection is not even begun, and a cluster cannot send the backend anywhere.
 func TestSEC1NoWayInside(t *testing.T) {
-	var asked atomic.Int64
+	var asked, lured atomic.Int64
+	// Not even to where the backend could connect: there the certificate proves nothing.
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { lured.Add(1) }))
+	defer elsewhere.Close()
+	var status atomic.Int64
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
-		// Refused as well, and nobody is there should the check ever fail.
-		http.Redirect(w, r, "https://0.0.0.0:1/", http.StatusTemporaryRedirect)
+		http.Redirect(w, r, elsewhere.URL, int(status.Load()))
 	}))
 	defer server.Close()
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	for origin, asks := range map[string]int64{"bind.example.com": 0, "127.0.0.1:8080": 1} {
+	for _, tc := range []struct {
+		origin string
+		status int64
+		asks   int64
+		want   error
+	}{
+		{"bind.example.com", http.StatusTemporaryRedirect, 0, errUnreachable},
+		{"127.0.0.1:8080", http.StatusTemporaryRedirect, 1, errElsewhere},
+		{"127.0.0.1:8080", http.StatusFound, 1, errElsewhere},
+		{"127.0.0.1:8080", http.StatusPermanentRedirect, 1, errElsewhere},
+	} {
 		asked.Store(0)
-		d := &Door{opts: Options{Origin: &url.URL{Scheme: "https", Host: origin}}}
+		status.Store(tc.status)
+		d := &Door{opts: Options{Origin: &url.URL{Scheme: "https", Host: tc.origin}}}
 		consumer, err := d.consumerClient(&kubeconfig.Credential{Config: &rest.Config{
 			Host: server.URL, BearerToken: "t", TLSClientConfig: rest.TLSClientConfig{CAData: ca},
 		}})
 		if err == nil {
 			err = consumer.Get(t.Context(), client.ObjectKey{Name: "x"}, &corev1.Namespace{})
 		}
-		if !errors.Is(err, errUnreachable) || asked.Load() != asks {
-			t.Errorf("from %s: asked %d times, %v", origin, asked.Load(), err)
+		if !errors.Is(err, tc.want) || asked.Load() != tc.asks || lured.Load() != 0 {
+			t.Errorf("from %s, %d: asked %d times, and %d times elsewhere: %v", tc.origin, tc.status, asked.Load(), lured.Load(), err)
 		}
 	}
 }

@@ -100,8 +100,9 @@ func (a *apiservice) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	request.Namespace = c.Namespace
-	c.Requests = []kubebindv1alpha2.APIServiceExportRequest{request}
+	if err := c.Ask(request); err != nil {
+		return err
+	}
 	if err := a.confirmRequests(ctx, c); err != nil {
 		return err
 	}

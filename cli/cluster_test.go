@@ -398,7 +398,7 @@ func testProviderAddress(t *testing.T, s *stage) {
 		"another server": {"https://api.example.com:1", []string{"--provider-address", s.plane.Config().Host}, ExitUnreachable, "not api.example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			response, err := s.response("elsewhere", nil)
+			response, err := s.response(strings.ReplaceAll(name, " ", "-"), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -98,10 +98,10 @@ func (d *deploy) adopt(ctx context.Context, c *install.Contract, name string) er
 		return fmt.Errorf("reading the export %s at the provider: %w", name, err)
 	}
 	request := kubebindv1alpha2.APIServiceExportRequest{}
-	request.Namespace, request.Name = c.Namespace, name
+	request.Name = name
 	request.Spec.Resources, request.Spec.PermissionClaims = export.Spec.Resources, export.Spec.PermissionClaims
-	c.Requests, c.Exported = append(c.Requests, request), true
-	return nil
+	c.Exported = true
+	return c.Ask(request)
 }
 
 func (d *deploy) answer(ctx context.Context) ([]byte, error) {

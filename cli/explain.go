@@ -38,6 +38,9 @@ func explain(err error) (code int, next string) {
 	if _, ok := errors.AsType[*install.ForeignError](err); ok {
 		return ExitFailed, "Mend that and run the command again, or use --skip-konnector and deploy the konnector yourself."
 	}
+	if _, ok := errors.AsType[*install.RequestError](err); ok {
+		return ExitRefused, "Nothing was written to your cluster. Whoever made the request has to mend it: the provider's administrator, unless it is a file of yours."
+	}
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return ExitFailed, "Look at " + path.Path + ": is it there, and may you use it?"
 	}

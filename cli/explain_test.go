@@ -115,6 +115,7 @@ func TestExplain(t *testing.T) {
 		{errors.New("anything"), ExitFailed, "kubectl bind version"},
 		{&fs.PathError{Op: "open", Path: "x.yaml", Err: fs.ErrNotExist}, ExitFailed, "Look at x.yaml"},
 		{&install.ForeignError{Message: "in the way"}, ExitFailed, "--skip-konnector"},
+		{fmt.Errorf("the answer: %w", &install.RequestError{Message: "pods"}), ExitRefused, "Nothing was written"},
 		{context.DeadlineExceeded, ExitTimeout, "--timeout"},
 		{context.Canceled, ExitInterrupted, "again"},
 		{consumer(refused), ExitUnreachable, "does kubectl reach it"},

@@ -3,6 +3,8 @@
 package boundschema
 
 import (
+	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -46,16 +48,35 @@ func builtIn(group string) bool {
 	}, group)
 }
 
+// CheckResource says why a resource cannot be exported, whatever its schema is: no CRD can be called so, or it is not the provider's.
+func CheckResource(resource kubebindv1alpha2.GroupResource) error {
+	if problem := groupProblem(resource.APIGroup()); problem != "" {
+		return errors.New(problem)
+	}
+	if problems := validation.IsDNS1035Label(resource.Resource); len(problems) > 0 {
+		return fmt.Errorf("resource %q: %s", resource.Resource, strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+// groupProblem says why no provider can have an API group, or nothing.
+func groupProblem(group string) string {
+	problems := validation.IsDNS1123Subdomain(group)
+	switch {
+	case group != "" && len(problems) > 0:
+		return fmt.Sprintf("group %q: %s", group, strings.Join(problems, "; "))
+	case builtIn(group):
+		return fmt.Sprintf("group %q belongs to Kubernetes itself", group)
+	case group == kubebindv1alpha2.GroupName || strings.HasSuffix(group, "."+kubebindv1alpha2.GroupName):
+		return fmt.Sprintf("group %q belongs to kube-bind itself", group)
+	}
+	return ""
+}
+
 func checkGroup(bound *kubebindv1alpha2.BoundSchema, refuse refusal) error {
 	group := bound.Spec.Group
-	switch {
-	case builtIn(group):
-		return refuse.invalid("group %q belongs to Kubernetes itself", group)
-	case group == kubebindv1alpha2.GroupName || strings.HasSuffix(group, "."+kubebindv1alpha2.GroupName):
-		return refuse.invalid("group %q belongs to kube-bind itself", group)
-	}
-	if problems := validation.IsDNS1123Subdomain(group); len(problems) > 0 {
-		return refuse.invalid("group %q: %s", group, strings.Join(problems, "; "))
+	if problem := groupProblem(group); problem != "" {
+		return refuse.invalid("%s", problem)
 	}
 	if !apihelpers.IsProtectedCommunityGroup(group) {
 		return nil

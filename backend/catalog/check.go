@@ -81,8 +81,7 @@ func CheckClaims(claims []kubebindv1alpha2.PermissionClaim, resources []kubebind
 	seen := map[schema.GroupResource]bool{}
 	for _, c := range claims {
 		gr := c.GroupResource.GroupResource()
-		core := gr.Group == "" && slices.Contains(kubebindv1alpha2.ClaimableResources(), gr.Resource)
-		if !core && !exported(gr) {
+		if !kubebindv1alpha2.Claimable(c.GroupResource, resources) {
 			return refuse(kubebindv1alpha2.ReasonInvalidPermissionClaim, "%s cannot be claimed, only %s, and what the same export offers",
 				gr, strings.Join(kubebindv1alpha2.ClaimableResources(), ", "))
 		}

@@ -7,11 +7,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/rest"
 
+	"kube-bind.io/kube-bind/apis/boundschema"
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/kubeconfig"
 )
@@ -24,7 +27,7 @@ type Contract struct {
 	Config *rest.Config
 	// Namespace is the contract namespace.
 	Namespace string
-	// Requests are what is to be asked for.
+	// Requests are what is to be asked for: see Ask.
 	Requests []kubebindv1alpha2.APIServiceExportRequest
 	// Exported says that the provider has done that already.
 	Exported bool
@@ -54,10 +57,41 @@ func FromResponse(response *kubebindv1alpha2.BindingResourceResponse) (*Contract
 		if err := json.Unmarshal(raw.Raw, &request); err != nil || request.APIVersion != kubebindv1alpha2.GroupVersion.String() || request.Name == "" {
 			return nil, fmt.Errorf("the provider's answer asks for something that this program does not know (%s)", request.APIVersion)
 		}
-		request.Namespace = out.Namespace
-		out.Requests = append(out.Requests, request)
+		if err := out.Ask(request); err != nil {
+			return nil, fmt.Errorf("the provider's answer cannot be used: %w", err)
+		}
 	}
 	return out, nil
+}
+
+// RequestError says that a request is for what no provider has, or may have of a consumer. A konnector would get rights on it.
+type RequestError struct {
+	// Message for people.
+	Message string
+}
+
+func (e *RequestError) Error() string { return e.Message }
+
+// Ask adds a request to the contract. It may come from a provider that nobody need trust: it is refused with a RequestError unless it is
+// for APIs of the provider's own, and for what a consumer can share.
+func (c *Contract) Ask(request kubebindv1alpha2.APIServiceExportRequest) error {
+	if problems := validation.IsDNS1123Subdomain(request.Name); len(problems) > 0 {
+		return &RequestError{Message: fmt.Sprintf("a request is called %q: %s", request.Name, strings.Join(problems, "; "))}
+	}
+	for _, r := range request.Spec.Resources {
+		if err := boundschema.CheckResource(r.GroupResource); err != nil {
+			return &RequestError{Message: fmt.Sprintf("the request %s is for %s, which no provider can export: %v", request.Name, r.GroupResource, err)}
+		}
+	}
+	for _, claim := range request.Spec.PermissionClaims {
+		if !kubebindv1alpha2.Claimable(claim.GroupResource, request.Spec.Resources) {
+			return &RequestError{Message: fmt.Sprintf("the request %s claims %s, which nobody can claim: only %s, and what it exports itself",
+				request.Name, claim.GroupResource, strings.Join(kubebindv1alpha2.ClaimableResources(), ", "))}
+		}
+	}
+	request.Namespace = c.Namespace
+	c.Requests = append(c.Requests, request)
+	return nil
 }
 
 // SecretName is the same for the same place: a second bind renews the credential of the first.

@@ -3,6 +3,8 @@
 package v1alpha2
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -78,6 +80,12 @@ type PermissionClaim struct {
 // ClaimableResources are the resources of Kubernetes itself that can be claimed, all of the core group in version v1:
 // surface 1.2. Beside them an export's claims can be on the resources that it exports.
 func ClaimableResources() []string { return []string{"configmaps", "secrets", "serviceaccounts"} }
+
+// Claimable says whether an export can have a claim on a resource, when it exports these.
+func Claimable(resource GroupResource, exported []ExportedResource) bool {
+	return resource.APIGroup() == "" && slices.Contains(ClaimableResources(), resource.Resource) ||
+		slices.ContainsFunc(exported, func(r ExportedResource) bool { return r.GroupResource.GroupResource() == resource.GroupResource() })
+}
 
 // Selector selects objects: those that match any of its parts. An empty selector selects nothing.
 type Selector struct {

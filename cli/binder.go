@@ -132,8 +132,16 @@ func (b *binder) agree(ctx context.Context, server *backendclient.Client, w want
 		return nil, err
 	}
 	out, err := contractOf(response)
-	if err != nil || shown(&list.Items[i].Spec, out) {
-		return out, err
+	if err != nil {
+		return nil, err
+	}
+	if names := requested(out); !slices.Equal(names, []string{w.name}) {
+		// What is not called so was not agreed to, and may be the name of another provider's binding.
+		return nil, exit(ExitRefused, fmt.Errorf("the provider was asked for %s, and answers with %q: nothing was written to your cluster", w.name, names),
+			"Show this to the provider's administrator, with what kubectl bind version prints.")
+	}
+	if shown(&list.Items[i].Spec, out) {
+		return out, nil
 	}
 	b.say("The provider now asks for something else than it has shown:")
 	return out, b.confirmRequests(ctx, out)

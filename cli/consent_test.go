@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/cli/backendclient"
@@ -117,5 +118,29 @@ func TestTerms(t *testing.T) {
 		if !slices.Contains(got, want) {
 			t.Errorf("there is no line %q in\n%s", want, strings.Join(got, "\n"))
 		}
+	}
+}
+
+// The provider does not choose what a binding is called: the name could be that of another provider's.
+func TestAnswerIsOfTheNameThatWasAskedFor(t *testing.T) {
+	const kubeconfig = `{"apiVersion":"v1","kind":"Config","current-context":"a","contexts":[{"name":"a","context":{"cluster":"a","user":"a","namespace":"x"}}],` +
+		`"clusters":[{"name":"a","cluster":{"server":"https://127.0.0.1:1"}}],"users":[{"name":"a","user":{"token":"t"}}]}`
+	for _, names := range [][]string{{"databases"}, {"cowboys", "databases"}, {"cowboys", "cowboys"}} {
+		response := kubebindv1alpha2.BindingResourceResponse{TypeMeta: typeMeta("BindingResourceResponse"), Kubeconfig: []byte(kubeconfig)}
+		for _, name := range names {
+			request := kubebindv1alpha2.APIServiceExportRequest{TypeMeta: typeMeta("APIServiceExportRequest"), Spec: offeredRequest()}
+			request.Name = name
+			raw, err := json.Marshal(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Requests = append(response.Requests, runtime.RawExtension{Raw: raw})
+		}
+		server := door(t, map[string]any{
+			"GET /api/templates": kubebindv1alpha2.APIServiceExportTemplateList{Items: []kubebindv1alpha2.APIServiceExportTemplate{offered()}},
+			"POST /api/bind":     response,
+		})
+		newTerminal(t, server.URL).run(t.Context(), "--template", "cowboys", "--cluster-identity", "x", "--dry-run=client", "--yes").
+			wants(t, ExitRefused, "the provider was asked for cowboys, and answers with ", "nothing was written to your cluster", "provider's administrator")
 	}
 }

@@ -102,7 +102,7 @@ func testDryRun(t *testing.T, s *stage) {
 		if format != "yaml" {
 			continue
 		}
-		_, role, _ := strings.Cut(got.stdout, "name: kube-bind-konnector-cowboys\n")
+		_, role, _ := strings.Cut(got.stdout, "name: kube-bind-konnector-cowboys:kubeconfig-")
 		role, _, _ = strings.Cut(role, "---\n")
 		if !strings.Contains(role, "- cowboys/status\n") || strings.Contains(role, "secrets") {
 			t.Errorf("Secrets are refused, and the konnector may:\n%s", role)

@@ -12,13 +12,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/deploy/konnector"
 )
 
 // rightsOf are the resources that the konnector's role for a binding is on, and answersOf what the binding says to claims.
 func (s *stage) rightsOf(t *testing.T, binding string) string {
 	t.Helper()
 	role := &rbacv1.ClusterRole{}
-	if !s.has(t, role, "", "kube-bind-konnector-"+binding) {
+	if !s.has(t, role, "", s.roleOf(t, binding)) {
 		t.Fatalf("the konnector has no role for %s", binding)
 	}
 	var out []string
@@ -26,6 +27,16 @@ func (s *stage) rightsOf(t *testing.T, binding string) string {
 		out = append(out, rule.Resources...)
 	}
 	return strings.Join(out, " ")
+}
+
+// roleOf is what the role for a binding is called.
+func (s *stage) roleOf(t *testing.T, binding string) string {
+	t.Helper()
+	b := &kubebindv1alpha2.APIServiceBinding{}
+	if !s.has(t, b, "", binding) {
+		t.Fatalf("there is no binding %s", binding)
+	}
+	return konnector.RoleFor(b, &kubebindv1alpha2.APIServiceExportRequestSpec{}).Name
 }
 
 func (s *stage) answersOf(t *testing.T, binding string) []kubebindv1alpha2.PermissionClaimConsent {
@@ -104,10 +115,15 @@ func testRefusals(t *testing.T, s *stage) {
 	// The konnector that somebody else deploys gets the same rights, or whoever binds is told that somebody has to give them.
 	bind("elsewhere", "--skip-konnector", "--refuse-claim", "secrets").wants(t, ExitOK, "Created APIServiceBinding elsewhere")
 	stands("elsewhere", without, refused)
+	given := s.roleOf(t, "elsewhere")
+	s.run(t.Context(), "unbind", "elsewhere", "--yes").wants(t, ExitOK, "Unbound elsewhere")
+	if s.has(t, &rbacv1.ClusterRole{}, "", given) {
+		t.Error("unbind has left the konnector's rights")
+	}
 	s.letBind(t, "binder")
 	bind("lesser", "--skip-konnector", "--as", "binder").wants(t, ExitOK, "Whoever runs the konnector has to give it the rights for lesser", "forbidden", "Created APIServiceBinding lesser")
 	bind("lesser", "--as", "binder").wants(t, ExitFailed, "applying the ClusterRole kube-bind-konnector-lesser")
-	if s.has(t, &rbacv1.ClusterRole{}, "", "kube-bind-konnector-lesser") {
+	if s.has(t, &rbacv1.ClusterRole{}, "", s.roleOf(t, "lesser")) {
 		t.Error("somebody has given rights who may not")
 	}
 
@@ -115,7 +131,7 @@ func testRefusals(t *testing.T, s *stage) {
 	foreign := &kubebindv1alpha2.APIServiceBinding{ObjectMeta: metav1.ObjectMeta{Name: "foreign"}}
 	foreign.Spec.KubeconfigSecretRef = b.Spec.KubeconfigSecretRef
 	foreign.Spec.KubeconfigSecretRef.Name = "another"
-	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "kube-bind-konnector-foreign"}, Rules: []rbacv1.PolicyRule{
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "kube-bind-konnector-foreign:another"}, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{"frontier.dev"}, Resources: []string{"scouts"}, Verbs: []string{"get"}},
 	}}
 	for _, o := range []client.Object{foreign, role} {

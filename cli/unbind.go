@@ -74,7 +74,7 @@ func (u *unbind) run(ctx context.Context, name string) error {
 		u.say("The removal of %s goes on without this program. See: kubectl bind status %[1]s", name)
 		return err
 	}
-	role := konnector.RoleFor(name, &kubebindv1alpha2.APIServiceExportRequestSpec{})
+	role := konnector.RoleFor(binding, &kubebindv1alpha2.APIServiceExportRequestSpec{})
 	if err := consumer.Delete(ctx, role); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("taking back the konnector's rights on it: %w", err)
 	}

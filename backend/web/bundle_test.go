@@ -32,7 +32,7 @@ func TestBundle(t *testing.T) {
 	}
 	for _, part := range []string{
 		"kind: Namespace\n", "kind: CustomResourceDefinition\n", "kind: Deployment\n", "image: ghcr.io/kbind-dev/konnector:v1.2.3\n",
-		"name: kube-bind-konnector-my.fruit\nrules:\n- apiGroups:\n  - orchard.dev\n", "kube-bind.io/bindings: |\n", "name: my.fruit\n", "kind: Secret\n",
+		"name: kube-bind-konnector-my.fruit:kubeconfig-", "\nrules:\n- apiGroups:\n  - orchard.dev\n", "kube-bind.io/bindings: |\n", "name: my.fruit\n", "kind: Secret\n",
 	} {
 		if !strings.Contains(got.Manifest, part) {
 			t.Errorf("the manifest has no %q", part)

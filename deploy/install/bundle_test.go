@@ -75,7 +75,7 @@ func TestBundle(t *testing.T) {
 		"CustomResourceDefinition/apiservicebindingbundles.kube-bind.io", "CustomResourceDefinition/apiservicebindings.kube-bind.io",
 		"ServiceAccount/konnector", "ClusterRole/kube-bind-konnector:base", "ClusterRole/kube-bind-konnector", "ClusterRoleBinding/kube-bind-konnector:base",
 		"ClusterRoleBinding/kube-bind-konnector",
-		"Role/konnector", "RoleBinding/konnector", "PodDisruptionBudget/konnector", "Deployment/konnector", "ClusterRole/kube-bind-konnector-ranch",
+		"Role/konnector", "RoleBinding/konnector", "PodDisruptionBudget/konnector", "Deployment/konnector", "ClusterRole/kube-bind-konnector-ranch:" + c.SecretName(),
 		secretName,
 	}
 	if !slices.Equal(names, want) {
@@ -94,7 +94,7 @@ func TestBundle(t *testing.T) {
 	var enclosed []kubebindv1alpha2.APIServiceBinding
 	decode(t, secret.Annotations[kubebindv1alpha2.BindingsAnnotation], &enclosed)
 	role := &rbacv1.ClusterRole{}
-	decode(t, texts["ClusterRole/kube-bind-konnector-ranch"], role)
+	decode(t, texts["ClusterRole/kube-bind-konnector-ranch:"+c.SecretName()], role)
 	if len(role.Rules) != 2 || role.Rules[0].Resources[0] != "cowboys" || role.Rules[1].Resources[0] != "configmaps" {
 		t.Errorf("Secrets are refused, and the rights are %+v", role.Rules)
 	}
@@ -114,7 +114,7 @@ func TestBundleWithoutKonnector(t *testing.T) {
 	want := []string{
 		"Namespace/kube-bind",
 		"CustomResourceDefinition/apiservicebindingbundles.kube-bind.io", "CustomResourceDefinition/apiservicebindings.kube-bind.io",
-		"ClusterRole/kube-bind-konnector-ranch", "Secret/" + c.SecretName(),
+		"ClusterRole/kube-bind-konnector-ranch:" + c.SecretName(), "Secret/" + c.SecretName(),
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)

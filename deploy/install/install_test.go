@@ -71,7 +71,7 @@ func TestCurrent(t *testing.T) {
 // The role that collects others has its rules from a controller: applied by us, a second apply would be refused.
 func TestContentLeavesCollectedRulesAlone(t *testing.T) {
 	collecting := 0
-	for _, object := range append(konnector.Objects(konnector.Options{}), client.Object(konnector.RoleFor("x", &kubebindv1alpha2.APIServiceExportRequestSpec{}))) {
+	for _, object := range append(konnector.Objects(konnector.Options{}), client.Object(konnector.RoleFor(&kubebindv1alpha2.APIServiceBinding{}, &kubebindv1alpha2.APIServiceExportRequestSpec{}))) {
 		content, err := Content(object)
 		if err != nil {
 			t.Fatal(err)
@@ -90,8 +90,15 @@ func TestContentLeavesCollectedRulesAlone(t *testing.T) {
 	}
 }
 
-// Whatever a binding is called, its role is not one of the konnector's own, which would then be gone.
+// Whatever a binding is called, its role is not one of the konnector's own, which would then be gone, nor that of another provider's
+// binding of that name.
 func TestBindingsHaveRolesOfTheirOwn(t *testing.T) {
+	one, other := contract(), contract()
+	other.Config.Host = "https://other.example.com"
+	nothing := &kubebindv1alpha2.APIServiceExportRequestSpec{}
+	if a, b := roleFor(one.Bindings()[0], nothing).Name, roleFor(other.Bindings()[0], nothing).Name; a == b {
+		t.Errorf("the bindings ranch of two providers have the role %s", a)
+	}
 	for _, object := range konnector.Objects(konnector.Options{}) {
 		binding, ok := strings.CutPrefix(object.GetName(), "kube-bind-konnector")
 		if object.GetObjectKind().GroupVersionKind().Kind != "ClusterRole" || !ok {

@@ -25,7 +25,7 @@ func roleFor(binding *kubebindv1alpha2.APIServiceBinding, request *kubebindv1alp
 	accepted.PermissionClaims = slices.DeleteFunc(slices.Clone(request.PermissionClaims), func(c kubebindv1alpha2.PermissionClaim) bool {
 		return binding.Consent(c.GroupResource) == kubebindv1alpha2.ConsentRefused
 	})
-	return konnector.RoleFor(binding.Name, &accepted)
+	return konnector.RoleFor(binding, &accepted)
 }
 
 // grant gives the konnector its rights for each binding of a contract. Who may not, and has left the konnector to somebody else, leaves
@@ -66,7 +66,7 @@ func (i *Installer) kept(
 	has := func(r *rbacv1.ClusterRole, rule rbacv1.PolicyRule) bool {
 		return slices.ContainsFunc(r.Rules, func(have rbacv1.PolicyRule) bool { return equality.Semantic.DeepEqual(have, rule) })
 	}
-	refused := slices.DeleteFunc(konnector.RoleFor(binding.Name, request).Rules, func(rule rbacv1.PolicyRule) bool { return has(role, rule) })
+	refused := slices.DeleteFunc(konnector.RoleFor(binding, request).Rules, func(rule rbacv1.PolicyRule) bool { return has(role, rule) })
 	if len(refused) == 0 {
 		return nil, nil
 	}

@@ -81,7 +81,7 @@ func rbac(kind string) metav1.TypeMeta {
 	return metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: kind}
 }
 
-// baseRole is what a konnector does before anything is bound. No role of RoleFor has its name: bindings have no colon in theirs. It is
+// baseRole is what a konnector does before anything is bound. No role of RoleFor has its name: those go on with a hyphen. It is
 // not among those that are collected: the controller that collects them would make the collecting role anew if both were deleted at once.
 func baseRole() *rbacv1.ClusterRole {
 	return &rbacv1.ClusterRole{
@@ -206,12 +206,13 @@ func container(o Options) corev1.Container {
 }
 
 // RoleFor is what a konnector may do for a binding: with the objects that it brings, and with those that the provider claims.
-// RBAC knows nothing of the labels and references that a claim selects by: the konnector keeps to those.
-func RoleFor(binding string, request *kubebindv1alpha2.APIServiceExportRequestSpec) *rbacv1.ClusterRole {
+// RBAC knows nothing of the labels and references that a claim selects by: the konnector keeps to those. The role is called after the
+// binding and its Secret: what another provider's manifest brings for a binding of the same name, which is not made, takes no right away.
+func RoleFor(binding *kubebindv1alpha2.APIServiceBinding, request *kubebindv1alpha2.APIServiceExportRequestSpec) *rbacv1.ClusterRole {
 	out := &rbacv1.ClusterRole{
 		TypeMeta: rbac("ClusterRole"),
 		ObjectMeta: metav1.ObjectMeta{
-			Name: roleName + "-" + binding, Labels: map[string]string{AggregateLabel: "true"},
+			Name: roleName + "-" + binding.Name + ":" + binding.Spec.KubeconfigSecretRef.Name, Labels: map[string]string{AggregateLabel: "true"},
 		},
 	}
 	for _, r := range request.Resources {

@@ -20,7 +20,7 @@ func TestRoleForCoreGroup(t *testing.T) {
 		},
 	}
 	var groups []string
-	for _, rule := range RoleFor("ranch", request).Rules {
+	for _, rule := range RoleFor(&kubebindv1alpha2.APIServiceBinding{}, request).Rules {
 		groups = append(groups, rule.APIGroups...)
 	}
 	if want := []string{"wildwest.dev", "", "", "wildwest.dev"}; !slices.Equal(groups, want) {

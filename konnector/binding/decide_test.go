@@ -91,7 +91,9 @@ func lack(claimed bool, verbs ...string) func(*Facts) {
 		if claimed {
 			resource = runtimeschema.GroupResource{Resource: "secrets"}
 		}
-		l := lackOf("cowboys", resource, claimed)
+		binding := &kubebindv1alpha2.APIServiceBinding{ObjectMeta: metav1.ObjectMeta{Name: "cowboys"}}
+		binding.Spec.KubeconfigSecretRef.Name = "bigcorp"
+		l := lackOf(binding, resource, claimed)
 		l.Verbs = verbs
 		f.Lacks = append(f.Lacks, l)
 	}
@@ -250,10 +252,10 @@ func TestDecideMessages(t *testing.T) {
 	missing := Decide(facts(lack(false, "list", "patch cowboys/status of"), lack(true, "create")))
 	for condition, want := range map[string]string{
 		kubebindv1alpha2.ConditionInformersSynced: "This cluster does not let the konnector list, patch cowboys/status of cowboys.wildwest.dev. Add to the ClusterRole " +
-			"kube-bind-konnector-cowboys, with the label rbac.kube-bind.io/aggregate-to-konnector=true, this rule: {apiGroups: [\"wildwest.dev\"], " +
+			"kube-bind-konnector-cowboys:bigcorp, with the label rbac.kube-bind.io/aggregate-to-konnector=true, this rule: {apiGroups: [\"wildwest.dev\"], " +
 			"resources: [cowboys, cowboys/status], verbs: [get, list, watch, update, patch, delete]}. It goes on by itself then.",
 		kubebindv1alpha2.ConditionPermissionClaim: "This cluster does not let the konnector create secrets. Add to the ClusterRole " +
-			"kube-bind-konnector-cowboys, with the label rbac.kube-bind.io/aggregate-to-konnector=true, this rule: {apiGroups: [\"\"], " +
+			"kube-bind-konnector-cowboys:bigcorp, with the label rbac.kube-bind.io/aggregate-to-konnector=true, this rule: {apiGroups: [\"\"], " +
 			"resources: [secrets], verbs: [get, list, watch, create, update, patch, delete]}. It goes on by itself then. Nothing is shared.",
 	} {
 		if got := message(missing, condition); got != want {

@@ -27,7 +27,7 @@ func (c *Controller) gather(ctx context.Context, binding *kubebindv1alpha2.APISe
 	f.Health = session.Health()
 	f.Progress = session.Progress(binding.Name)
 	var err error
-	if f.Lacks, err = c.lacks(ctx, binding.Name, f.Progress); err != nil || !f.Health.Synced {
+	if f.Lacks, err = c.lacks(ctx, binding, f.Progress); err != nil || !f.Health.Synced {
 		return f, session, err
 	}
 	if removed(f) {

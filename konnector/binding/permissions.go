@@ -63,7 +63,7 @@ func (l Lack) String() string {
 
 // lacks asks this cluster which rights the konnector lacks on resources of which it was told that it may not. Without such an answer
 // nothing is asked. Who may not even ask does not get to know.
-func (c *Controller) lacks(ctx context.Context, binding string, progress connection.Progress) ([]Lack, error) {
+func (c *Controller) lacks(ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding, progress connection.Progress) ([]Lack, error) {
 	var out []Lack
 	add := func(resource runtimeschema.GroupResource, claimed bool) error {
 		lack := lackOf(binding, resource, claimed)
@@ -125,7 +125,7 @@ func reviewed(f Facts) (bound, claimed map[runtimeschema.GroupResource]bool) {
 }
 
 // lackOf is what it takes to work with a resource, as kubectl bind asks for it.
-func lackOf(binding string, resource runtimeschema.GroupResource, claimed bool) Lack {
+func lackOf(binding *kubebindv1alpha2.APIServiceBinding, resource runtimeschema.GroupResource, claimed bool) Lack {
 	of := kubebindv1alpha2.GroupResource{Group: resource.Group, Resource: resource.Resource}
 	request := &kubebindv1alpha2.APIServiceExportRequestSpec{}
 	if claimed {

@@ -81,13 +81,14 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	applyErr := c.applySchemas(ctx, &facts)
 	decision := Decide(facts)
+	// The status comes first: how copies lie at the provider is remembered before there are any.
+	statusErr := c.writeStatus(ctx, binding, decision.Status)
 	if session != nil && decision.Known {
 		session.Sync(binding.Name, decision.Sync)
 	}
 	if session != nil && decision.ClaimsKnown {
 		session.Claim(binding.Name, decision.Claims)
 	}
-	statusErr := c.writeStatus(ctx, binding, decision.Status)
 	if session != nil && !removed(facts) {
 		// What the provider is told is only a courtesy: when somebody else writes there too, the next event repairs it.
 		err = ignoreConflict(tellProvider(ctx, session.Writer, facts, decision.Status))

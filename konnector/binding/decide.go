@@ -50,6 +50,8 @@ type ResourceFacts struct {
 	Step schema.Step
 	// CRD is this binding's CRD as it is now, nil if there is none. It may be others' as well.
 	CRD *apiextensionsv1.CustomResourceDefinition
+	// Carried is the isolation by which copies of its objects lie where they do; empty if there are none, or if it is namespaced.
+	Carried kubebindv1alpha2.Isolation
 	// Table are all bindings of the resource.
 	Table routing.Table
 	// Err is what the API server said against the CRD.
@@ -122,6 +124,9 @@ func resourcesToSync(f Facts) []connection.Resource {
 		if !resource.Withdrawn {
 			resource.Isolation = f.Export.Spec.Isolation
 			resource.ClusterWide = f.Export.Spec.InformerScope == kubebindv1alpha2.ClusterScope
+			if misplaced(f, r) {
+				resource.Was = r.Carried
+			}
 		}
 		out = append(out, resource)
 	}
@@ -146,7 +151,7 @@ func (r ResourceFacts) agreed(binding string) *apiextensionsv1.CustomResourceDef
 }
 
 // refusedAgain is how soon a CRD is tried again that this API server refused. No event tells when its mind changes: a
-// policy or a right that forbade it can go at any time.
+// policy or a right that forbade it can go at any time. Nor does one tell when the last object with a misplaced copy is gone.
 const refusedAgain = 10 * time.Second
 
 // again is when the next of the versions whose schemas were changed lately counts as older, or when to try again what was
@@ -157,7 +162,7 @@ func again(f Facts) time.Duration {
 	}
 	var out time.Duration
 	for _, r := range f.Resources {
-		if r.Err != nil {
+		if r.Err != nil || misplaced(f, r) {
 			return refusedAgain
 		}
 		if r.CRD == nil {
@@ -193,7 +198,7 @@ func boundSchemas(f Facts) []kubebindv1alpha2.BoundSchemaReference {
 	var out []kubebindv1alpha2.BoundSchemaReference
 	for _, r := range f.Resources {
 		if r.CRD != nil {
-			out = append(out, kubebindv1alpha2.BoundSchemaReference{GroupResource: r.Name})
+			out = append(out, kubebindv1alpha2.BoundSchemaReference{GroupResource: r.Name, Isolation: isolationOf(f, r)})
 		}
 	}
 	return out
@@ -249,6 +254,9 @@ func connected(f Facts) kubebindv1alpha2.Condition {
 				"the provider has withdrawn it, and objects here are kept.", name)
 	case !providerReady(f.Export) && len(f.Binding.Status.BoundSchemas) == 0:
 		return no(kubebindv1alpha2.ReasonExportNotReady, kubebindv1alpha2.SeverityInfo, "The provider is still preparing the export.")
+	}
+	if message := misplacedResources(f); message != "" {
+		return no(kubebindv1alpha2.ReasonIsolationChanged, kubebindv1alpha2.SeverityError, "%s", message)
 	}
 	unbound := f
 	unbound.Resources = slices.DeleteFunc(slices.Clone(f.Resources), ResourceFacts.behind)

@@ -80,6 +80,11 @@ func withFarms(f *Facts) {
 	f.Resources = append(f.Resources, farms)
 }
 
+// carried has cluster-scoped objects of which copies lie by an isolation; the export has isolation Prefixed.
+func carried(isolation kubebindv1alpha2.Isolation) func(*Facts) {
+	return resource(func(r *ResourceFacts) { r.CRD.Spec.Scope, r.Carried = apiextensionsv1.ClusterScoped, isolation })
+}
+
 func resource(change func(*ResourceFacts)) func(*Facts) {
 	return func(f *Facts) { change(&f.Resources[0]) }
 }
@@ -146,6 +151,13 @@ func TestDecideConditions(t *testing.T) {
 			kubebindv1alpha2.ConditionConnected, "True//", "True//"},
 		"made again without a resource, and another is not there": {facts(withFarms, resource(func(r *ResourceFacts) { r.Bound = nil })),
 			kubebindv1alpha2.ConditionConnected, "False/Error/BoundSchemaFetchFailed", "False/Error/BoundSchemaFetchFailed"},
+		"made again with another isolation": {facts(carried(kubebindv1alpha2.IsolationNone)),
+			kubebindv1alpha2.ConditionConnected, "False/Error/IsolationChanged", "False/Error/IsolationChanged"},
+		"made again with another isolation, and not ready": {facts(carried(kubebindv1alpha2.IsolationNone), func(f *Facts) {
+			f.Export.Status.Conditions, f.Binding.Status.BoundSchemas = nil, []kubebindv1alpha2.BoundSchemaReference{{}}
+		}), kubebindv1alpha2.ConditionConnected, "False/Error/IsolationChanged", "False/Error/IsolationChanged"},
+		"made again as it was": {facts(carried(kubebindv1alpha2.IsolationPrefixed)),
+			kubebindv1alpha2.ConditionConnected, "True//", "True//"},
 		"request refused": {facts(noExport, func(f *Facts) {
 			f.Request = &kubebindv1alpha2.APIServiceExportRequest{Status: kubebindv1alpha2.APIServiceExportRequestStatus{Phase: kubebindv1alpha2.PhaseFailed, TerminalMessage: "100% no"}}
 		}), kubebindv1alpha2.ConditionConnected, "False/Error/APIServiceExportFailed", "False/Error/APIServiceExportFailed"},
@@ -285,17 +297,21 @@ func TestDecideWhatToSync(t *testing.T) {
 		known bool
 		want  []connection.Resource
 	}{
-		"the storage version":                  {facts(), true, []connection.Resource{synced}},
-		"all namespaces at once":               {facts(func(f *Facts) { f.Export.Spec.InformerScope = kubebindv1alpha2.ClusterScope }), true, []connection.Resource{{GVR: gvr, Served: served, Namespaced: true, Isolation: kubebindv1alpha2.IsolationPrefixed, ClusterWide: true}}},
-		"W38 the next served version":          {facts(resource(func(r *ResourceFacts) { r.CRD.Spec.Versions[1].Served = false })), true, []connection.Resource{{GVR: gvr.GroupResource().WithVersion("v1alpha1"), Served: map[string]connection.Version{"v1alpha1": served["v1alpha1"]}, Namespaced: true, Isolation: kubebindv1alpha2.IsolationPrefixed}}},
-		"nothing before the CRD is served":     {facts(resource(func(r *ResourceFacts) { r.CRD.Status.Conditions = nil })), true, nil},
-		"W2 nothing without a CRD of ours":     {facts(resource(func(r *ResourceFacts) { r.CRD = nil })), true, nil},
-		"withdrawn: objects may be let go":     {facts(noExport), true, []connection.Resource{{GVR: gvr, Served: served, Namespaced: true, Withdrawn: true}}},
-		"one of two withdrawn":                 {facts(withFarms), true, []connection.Resource{synced, {GVR: gvr.GroupVersion().WithResource("farms"), Served: served, Namespaced: true, Withdrawn: true}}},
-		"as it is while the Secret is bad":     {facts(secretProblem(kubebindv1alpha2.ReasonKubeconfigSecretInvalid)), false, nil},
-		"as it is until all is known":          {facts(func(f *Facts) { f.Health.Synced, f.Resources = false, nil }), false, nil},
-		"goes on while the provider is away":   {facts(away(kubebindv1alpha2.ReasonProviderUnreachable)), true, []connection.Resource{synced}},
-		"goes on until the CRD is really gone": {facts(resource(func(r *ResourceFacts) { r.Step.Verdict = schema.Terminating })), true, []connection.Resource{synced}},
+		"the storage version":                    {facts(), true, []connection.Resource{synced}},
+		"all namespaces at once":                 {facts(func(f *Facts) { f.Export.Spec.InformerScope = kubebindv1alpha2.ClusterScope }), true, []connection.Resource{{GVR: gvr, Served: served, Namespaced: true, Isolation: kubebindv1alpha2.IsolationPrefixed, ClusterWide: true}}},
+		"W38 the next served version":            {facts(resource(func(r *ResourceFacts) { r.CRD.Spec.Versions[1].Served = false })), true, []connection.Resource{{GVR: gvr.GroupResource().WithVersion("v1alpha1"), Served: map[string]connection.Version{"v1alpha1": served["v1alpha1"]}, Namespaced: true, Isolation: kubebindv1alpha2.IsolationPrefixed}}},
+		"nothing before the CRD is served":       {facts(resource(func(r *ResourceFacts) { r.CRD.Status.Conditions = nil })), true, nil},
+		"W2 nothing without a CRD of ours":       {facts(resource(func(r *ResourceFacts) { r.CRD = nil })), true, nil},
+		"withdrawn: objects may be let go":       {facts(noExport), true, []connection.Resource{{GVR: gvr, Served: served, Namespaced: true, Withdrawn: true}}},
+		"one of two withdrawn":                   {facts(withFarms), true, []connection.Resource{synced, {GVR: gvr.GroupVersion().WithResource("farms"), Served: served, Namespaced: true, Withdrawn: true}}},
+		"cluster-scoped":                         {facts(carried("")), true, []connection.Resource{{GVR: gvr, Served: served, Isolation: kubebindv1alpha2.IsolationPrefixed}}},
+		"cluster-scoped, made again as it was":   {facts(carried(kubebindv1alpha2.IsolationPrefixed)), true, []connection.Resource{{GVR: gvr, Served: served, Isolation: kubebindv1alpha2.IsolationPrefixed}}},
+		"cluster-scoped, with another isolation": {facts(carried(kubebindv1alpha2.IsolationNone)), true, []connection.Resource{{GVR: gvr, Served: served, Isolation: kubebindv1alpha2.IsolationPrefixed, Was: kubebindv1alpha2.IsolationNone}}},
+		"cluster-scoped, withdrawn":              {facts(carried(kubebindv1alpha2.IsolationNone), noExport), true, []connection.Resource{{GVR: gvr, Served: served, Withdrawn: true}}},
+		"as it is while the Secret is bad":       {facts(secretProblem(kubebindv1alpha2.ReasonKubeconfigSecretInvalid)), false, nil},
+		"as it is until all is known":            {facts(func(f *Facts) { f.Health.Synced, f.Resources = false, nil }), false, nil},
+		"goes on while the provider is away":     {facts(away(kubebindv1alpha2.ReasonProviderUnreachable)), true, []connection.Resource{synced}},
+		"goes on until the CRD is really gone":   {facts(resource(func(r *ResourceFacts) { r.Step.Verdict = schema.Terminating })), true, []connection.Resource{synced}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := Decide(tc.facts)

@@ -69,6 +69,9 @@ func (c *Controller) resource(ctx context.Context, f Facts, session *connection.
 		return r, err
 	}
 	r.CRD, r.Table = schema.Ours(have, f.Binding), tableOf(members(have, name, bindings))
+	if r.Carried, err = c.carriedWith(ctx, f, r); err != nil {
+		return r, err
+	}
 	if withdrawn(f, name) {
 		return r, nil
 	}

@@ -184,16 +184,25 @@ func (c *Controller) eachObject(ctx context.Context, h held, visit func(*metav1.
 
 // objects lists objects of a CRD. One that the API server does not serve has none that could be listed.
 func (c *Controller) objects(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, opts ...client.ListOption) (*metav1.PartialObjectMetadataList, error) {
-	list := &metav1.PartialObjectMetadataList{}
-	version, ok := schema.SyncedVersion(crd)
-	if !ok || !schema.Established(crd) {
-		return list, nil
+	if !schema.Established(crd) {
+		return &metav1.PartialObjectMetadataList{}, nil
 	}
-	list.SetGroupVersionKind(runtimeschema.GroupVersionKind{Group: crd.Spec.Group, Version: version.Name, Kind: crd.Spec.Names.Kind + "List"})
-	if err := c.live.List(ctx, list, opts...); err != nil && !apierrors.IsNotFound(err) {
+	list, err := c.list(ctx, crd, opts...)
+	if err != nil && !apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("listing the objects of %s: %w", crd.Name, err)
 	}
 	return list, nil
+}
+
+// list is the API server's own answer. A CRD of which no version is served has none of them either.
+func (c *Controller) list(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, opts ...client.ListOption) (*metav1.PartialObjectMetadataList, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	version, ok := schema.SyncedVersion(crd)
+	if !ok {
+		return list, nil
+	}
+	list.SetGroupVersionKind(runtimeschema.GroupVersionKind{Group: crd.Spec.Group, Version: version.Name, Kind: crd.Spec.Names.Kind + "List"})
+	return list, c.live.List(ctx, list, opts...)
 }
 
 // removeSchemas deletes the CRDs that a binding brought, and with them all objects. From one that others need as well only

@@ -30,6 +30,8 @@ type Resource struct {
 	// Isolation and ClusterWide are the export's isolation and informer scope.
 	Isolation   kubebindv1alpha2.Isolation
 	ClusterWide bool
+	// Was is the isolation by which copies lie where they do, if that is another than Isolation: objects stay, and can be deleted.
+	Was kubebindv1alpha2.Isolation
 	// Withdrawn says that the export is gone, or does not have the resource any more: objects stay, and can be deleted.
 	Withdrawn bool
 	// Orphan leaves copies behind when their objects are deleted.
@@ -260,6 +262,8 @@ func (s *syncers) targets(r Resource) (sync.Targets, error) {
 	switch {
 	case r.Withdrawn:
 		return namespaces.Withdrawn{}, nil
+	case r.Was != "":
+		return misplaced{was: r.Was, is: r.Isolation}, nil
 	case r.Namespaced:
 		return &namespaces.Namespaced{Map: s.session.namespaces, Isolation: r.Isolation, ClusterWide: r.ClusterWide}, nil
 	case r.Isolation == kubebindv1alpha2.IsolationPrefixed:

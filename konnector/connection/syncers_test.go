@@ -30,6 +30,7 @@ func TestGoesOn(t *testing.T) {
 		"no longer served":       {in("v2", map[string]Version{"v2": {Status: true}}), false, "v2"},
 		"loses its /status":      {in("v1", map[string]Version{"v1": {}}), false, "v1"},
 		"withdrawn":              {func() Resource { r := running; r.Withdrawn = true; return r }(), false, "v1"},
+		"another isolation":      {func() Resource { r := running; r.Was = kubebindv1alpha2.IsolationNone; return r }(), false, "v1"},
 		"leaves copies behind":   {func() Resource { r := running; r.Orphan = true; return r }(), false, "v1"},
 		"another informer scope": {func() Resource { r := running; r.ClusterWide = true; return r }(), false, "v1"},
 		"withdrawn, storage moved": {func() Resource {

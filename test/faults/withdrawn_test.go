@@ -3,11 +3,16 @@
 package faults
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/konnector/namespaces"
@@ -19,9 +24,13 @@ import (
 func withdraw(t *testing.T, p *pair.Pair, place *pair.Place, name string) *kubebindv1alpha2.APIServiceExportRequest {
 	t.Helper()
 	request := &kubebindv1alpha2.APIServiceExportRequest{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: name}}
-	if err := p.Provider.Client.Get(t.Context(), keyOf(request), request); err != nil {
-		t.Fatal(err)
-	}
+	expect.Eventually(t, "the request should be answered, or it makes the export again", func(ctx context.Context) error {
+		err := p.Provider.Client.Get(ctx, keyOf(request), request)
+		if err == nil && request.Status.Phase != kubebindv1alpha2.PhaseSucceeded {
+			err = fmt.Errorf("it is %+v", request.Status)
+		}
+		return err
+	})
 	expect.Delete(t, p.Provider, &kubebindv1alpha2.APIServiceExport{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: name}})
 	expect.Gone(t, p.Provider, request)
 	return &kubebindv1alpha2.APIServiceExportRequest{ObjectMeta: metav1.ObjectMeta{Namespace: place.Namespace, Name: name}, Spec: request.Spec}
@@ -108,6 +117,73 @@ func TestExportMadeAgainWithoutAResource(t *testing.T) {
 			expect.Exists(t, world.Provider, goes.object(there(ns), "kept"))
 		})
 	}
+}
+
+// The provider makes an export again with another isolation: the copies of cluster-scoped objects stay where they are, and nothing else is
+// made of them, until the old isolation comes back or the objects are gone.
+func TestExportMadeAgainWithAnotherIsolation(t *testing.T) {
+	t.Parallel()
+	p, _ := ownPair(t, "--isolation=prefixed", "--consumer-scope=cluster")
+	for _, file := range []string{"crd-sheriffs.yaml", "template-sheriffs.yaml"} {
+		name, err := pair.Example(t.Context(), file)
+		if err == nil {
+			err = p.ApplyTemplate(t.Context(), name)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	place, err := p.Bind(t.Context(), "sheriffs", "sheriffs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sheriffs := api{"sheriffs", "Sheriff"}
+	copied := func(name string) *unstructured.Unstructured { return sheriffs.object("", place.Namespace+"-"+name) }
+	expect.Create(t, p.Consumer, sheriffs.object("", "pat"))
+	before := expect.Exists(t, p.Provider, copied("pat"))
+
+	madeAgain(t, p, place, "--isolation=none")
+	b := waitBinding(t, p, "sheriffs", kubebindv1alpha2.ConditionConnected, metav1.ConditionFalse, kubebindv1alpha2.ReasonIsolationChanged)
+	expect.Event(t, p.Consumer, b, kubebindv1alpha2.ReasonIsolationChanged)
+	expect.Event(t, p.Consumer, sheriffs.object("", "pat"), kubebindv1alpha2.ReasonIsolationChanged)
+	expect.Change(t, p.Consumer, sheriffs.object("", "pat"), expect.Set("wait", "spec", "intent"))
+	expect.Never(t, "the copy must stay as it is, and there must be no other", func(ctx context.Context) error {
+		now, err := expect.Get(ctx, p.Provider, copied("pat"))
+		if err == nil && now.GetResourceVersion() != before.GetResourceVersion() {
+			err = errors.New("the copy was written to")
+		}
+		if _, other := expect.Get(ctx, p.Provider, sheriffs.object("", "pat")); !apierrors.IsNotFound(other) {
+			err = errors.Join(err, fmt.Errorf("another copy: %w", other))
+		}
+		return err
+	})
+
+	madeAgain(t, p, place, "--isolation=prefixed")
+	if now := expect.Has(t, p.Provider, copied("pat"), "wait", "spec", "intent"); now.GetUID() != before.GetUID() {
+		t.Error("the copy is another one")
+	}
+	waitBinding(t, p, "sheriffs", kubebindv1alpha2.ConditionReady, metav1.ConditionTrue, "")
+
+	madeAgain(t, p, place, "--isolation=none")
+	waitBinding(t, p, "sheriffs", kubebindv1alpha2.ConditionConnected, metav1.ConditionFalse, kubebindv1alpha2.ReasonIsolationChanged)
+	expect.Delete(t, p.Consumer, sheriffs.object("", "pat"))
+	expect.Gone(t, p.Consumer, sheriffs.object("", "pat"))
+	waitBinding(t, p, "sheriffs", kubebindv1alpha2.ConditionReady, metav1.ConditionTrue, "")
+	expect.Create(t, p.Consumer, sheriffs.object("", "jo"))
+	expect.Exists(t, p.Provider, sheriffs.object("", "jo"))
+	// It stands for no object here any more.
+	expect.Gone(t, p.Provider, copied("pat"))
+}
+
+// madeAgain has the sheriffs' export made again by a backend that has other arguments.
+func madeAgain(t *testing.T, p *pair.Pair, place *pair.Place, args ...string) {
+	t.Helper()
+	again := withdraw(t, p, place, "sheriffs")
+	waitBinding(t, p, "sheriffs", kubebindv1alpha2.ConditionConnected, metav1.ConditionFalse, kubebindv1alpha2.ReasonAPIServiceExportNotFound)
+	if err := errors.Join(p.Backend().Stop(), p.StartBackend(args...)); err != nil {
+		t.Fatal(err)
+	}
+	expect.Create(t, p.Provider, again)
 }
 
 // bindBoth binds two variants of the example API by one binding, which has the name of the second.

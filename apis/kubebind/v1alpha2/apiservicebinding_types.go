@@ -120,6 +120,12 @@ type APIServiceBindingStatus struct {
 // BoundSchemaReference names a resource that a binding brought.
 type BoundSchemaReference struct {
 	GroupResource `json:",inline"`
+
+	// isolation is that of the export when objects of this resource were first carried, if it is cluster-scoped: their copies lie by it.
+	// Should the export be made again with another one, nothing of the resource is synced while there are objects. Not known upstream.
+	//
+	// +optional
+	Isolation Isolation `json:"isolation,omitempty"`
 }
 
 // APIServiceBindingList is a list of bindings.

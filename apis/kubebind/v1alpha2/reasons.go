@@ -183,6 +183,9 @@ const (
 	// ReasonResourceWithdrawn means that the provider has made the export again without a resource of which the consumer still has the
 	// CRD, and maybe objects. They are kept, and can be deleted; the rest of the export works.
 	ReasonResourceWithdrawn = "ResourceWithdrawn"
+	// ReasonIsolationChanged means that the provider has made the export again with another isolation, by which the copies of
+	// cluster-scoped objects would lie elsewhere. Nothing of these is synced: they are kept, and can be deleted.
+	ReasonIsolationChanged = "IsolationChanged"
 )
 
 // Reasons of the SchemaInSync condition of a binding, and of its mirror ConsumerInSync.

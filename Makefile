@@ -53,7 +53,7 @@ charts: ## Package the Helm charts into dist/charts, without Helm: they install 
 
 .PHONY: release-snapshot
 release-snapshot: $(GORELEASER) $(CYCLONEDX) ## Build what a release of kubectl bind is into dist/release, krew's manifest too, and publish nothing.
-	@$(GORELEASER) release --snapshot --clean
+	@PATH=$(BIN):$$PATH $(GORELEASER) release --snapshot --clean
 
 .PHONY: site
 site: ## Build the documentation into dist/site: open index.html, there is nothing to serve or to load.

@@ -18,6 +18,9 @@ import (
 	"kube-bind.io/kube-bind/printable"
 )
 
+// unversioned is the version of programs that were built from source.
+const unversioned = "v0.0.0"
+
 // Options are what a program gives the commands. Zero fields have defaults.
 type Options struct {
 	// Version of the program. Default: v0.0.0.
@@ -43,7 +46,7 @@ type cli struct {
 // NewCommand returns kubectl bind, with everything below it.
 func NewCommand(streams genericiooptions.IOStreams, options Options) *cobra.Command {
 	if options.Version == "" {
-		options.Version = "v0.0.0"
+		options.Version = unversioned
 	}
 	if options.OpenBrowser == nil {
 		options.OpenBrowser = openBrowser

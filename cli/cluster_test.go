@@ -32,6 +32,7 @@ func TestOnACluster(t *testing.T) {
 	}{
 		// The first finds a cluster in which nothing was done.
 		{"nothing is written without consent", testConsent},
+		{"no konnector without an image", testUnversioned},
 		{"a dry run writes nothing", testDryRun},
 		{"Ctrl-C and timeouts, whatever is waited for", testWaiting},
 		{"an answer that asks for more is asked about", testGreedy},
@@ -41,6 +42,7 @@ func TestOnACluster(t *testing.T) {
 		{"who asks, and whom", testKubectlFlags},
 		{"what Tab completes", testCompletion},
 		{"what is refused before, later and still", testRefusals},
+		{"a konnector whose image cannot be pulled", testStuck},
 		{"what is not healthy", testUnhealthy},
 		{"a request of that name that asks for something else", testOtherRequest},
 		{"a provider that is elsewhere for the konnector", testProviderAddress},

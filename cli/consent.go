@@ -25,6 +25,9 @@ func (b *binder) consent(ctx context.Context, spec *kubebindv1alpha2.APIServiceE
 	if err := b.checkRefusals(spec); err != nil {
 		return err
 	}
+	if err := b.deployable(ctx); err != nil {
+		return err
+	}
 	have, err := b.existing(ctx, name)
 	if err != nil {
 		return err

@@ -138,12 +138,39 @@ func Running(ctx context.Context, c client.Client) (bool, string, error) {
 	}
 	ready := current(d)
 	message := fmt.Sprintf("%d of %d replicas are ready", ready, konnector.Replicas)
-	for _, c := range d.Status.Conditions {
-		if c.Status == corev1.ConditionFalse || c.Type == appsv1.DeploymentReplicaFailure {
-			message += "; " + c.Message
+	for _, condition := range d.Status.Conditions {
+		if condition.Status == corev1.ConditionFalse || condition.Type == appsv1.DeploymentReplicaFailure {
+			message += "; " + condition.Message
 		}
 	}
-	return ready > 0, message, nil
+	if ready > 0 {
+		return true, message, nil
+	}
+	stuck, err := stuck(ctx, c, d)
+	return false, message + stuck, err
+}
+
+// stuck says why a Pod of a Deployment does not start, in the words of its node; its Deployment does not know. Who may not look at Pods
+// does not get to know either.
+func stuck(ctx context.Context, c client.Client, d *appsv1.Deployment) (string, error) {
+	selector, err := metav1.LabelSelectorAsSelector(d.Spec.Selector)
+	if err != nil {
+		return "", fmt.Errorf("reading the konnector's selector: %w", err)
+	}
+	pods := &corev1.PodList{}
+	if err := c.List(ctx, pods, client.InNamespace(d.Namespace), client.MatchingLabelsSelector{Selector: selector}); apierrors.IsForbidden(err) {
+		return "", nil
+	} else if err != nil {
+		return "", fmt.Errorf("looking at the konnector's Pods: %w", err)
+	}
+	for i := range pods.Items {
+		for _, status := range pods.Items[i].Status.ContainerStatuses {
+			if w := status.State.Waiting; w != nil && w.Reason != "" && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing" {
+				return fmt.Sprintf("; the Pod %s waits: %s: %s", pods.Items[i].Name, w.Reason, w.Message), nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // current is how many replicas of the latest version are available, at least: older ones go last, and count as available.

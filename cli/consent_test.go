@@ -3,16 +3,21 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
 	"kube-bind.io/kube-bind/cli/backendclient"
@@ -94,6 +99,33 @@ func TestSEC15ErrorsCannotBeForged(t *testing.T) {
 	back.got <- url.Values{"error": {"no"}, "error_description": {"no" + forgery}}
 	if _, err := back.wait(t.Context()); err == nil || obeyed(err.Error()) || strings.Contains(err.Error(), "\n  - x") {
 		t.Errorf("it says %q", err)
+	}
+}
+
+// Whatever way a text of others takes to the terminal, it is cleaned on it.
+func TestSEC15EveryWayToTheTerminal(t *testing.T) {
+	for name, write := range map[string]func(c *cli){
+		"what is said":       func(c *cli) { c.say("%s, and %d of %v", forgery, 2, errors.New(forgery)) },
+		"what is waited for": func(c *cli) { c.waiting().say("waiting" + forgery) },
+		"an error": func(c *cli) {
+			failing := &cobra.Command{RunE: func(*cobra.Command, []string) error { return errors.New(strings.ReplaceAll(forgery, "\n", " ")) }, SilenceErrors: true, SilenceUsage: true}
+			failing.SetArgs([]string{})
+			failing.SetErr(c.ErrOut)
+			Execute(t.Context(), failing)
+		},
+		"a status": func(c *cli) {
+			s := bindingStatus{TypeMeta: typeMeta("BindingStatus"), Provider: "BigCorp" + forgery, Problems: []string{"Ready: " + forgery}}
+			s.Name = "cowboys"
+			if err := c.printStatus(&output{}, []bindingStatus{s}); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		var all bytes.Buffer
+		write(&cli{Options: Options{Now: time.Now}, IOStreams: genericiooptions.IOStreams{Out: &all, ErrOut: &all}})
+		if text := all.String(); !strings.Contains(text, "configmaps called settings") || obeyed(text) || strings.Contains(text, "\n  - x") {
+			t.Errorf("%s: %q", name, text)
+		}
 	}
 }
 

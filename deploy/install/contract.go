@@ -55,7 +55,7 @@ func FromResponse(response *kubebindv1alpha2.BindingResourceResponse) (*Contract
 	for _, raw := range response.Requests {
 		var request kubebindv1alpha2.APIServiceExportRequest
 		if err := json.Unmarshal(raw.Raw, &request); err != nil || request.APIVersion != kubebindv1alpha2.GroupVersion.String() || request.Name == "" {
-			return nil, fmt.Errorf("the provider's answer asks for something that this program does not know (%s)", request.APIVersion)
+			return nil, fmt.Errorf("the provider's answer asks for something that this program does not know (%q)", request.APIVersion)
 		}
 		if err := out.Ask(request); err != nil {
 			return nil, fmt.Errorf("the provider's answer cannot be used: %w", err)

@@ -44,8 +44,10 @@ func TestReleaseIsBuiltAsImagesAre(t *testing.T) {
 	if want := linkerFlags("v{{ .Version }}"); !slices.Equal(build.Ldflags, []string{want}) {
 		t.Errorf("%s is linked with %q, want %q", build.Binary, build.Ldflags, want)
 	}
-	if lister := release.SBOMs[0].Cmd; !strings.Contains(string(read("Makefile")), ":= "+lister+"\n") {
-		t.Errorf("make does not build %s", lister)
+	// It is run in the folder of the release, and so found by the PATH.
+	lister, makefile := release.SBOMs[0].Cmd, string(read("Makefile"))
+	if !strings.Contains(makefile, ":= bin/"+lister+"\n") || !strings.Contains(makefile, "PATH=$(BIN):$$PATH $(GORELEASER) release") {
+		t.Errorf("make does not build %s and put it into the PATH", lister)
 	}
 	for _, flag := range []string{"-noserial", "-notimestamp"} {
 		if !slices.Contains(release.SBOMs[0].Args, flag) {

@@ -42,7 +42,7 @@ func (in Input) wide() []schema.GroupResource {
 // shared are the exported resources whose objects lie beside those of others in namespaces that are lent. Where a fence stands anyhow they
 // are in it before anything is lent: of a fence that changes nobody can tell when all API servers have seen it.
 func (in Input) shared() []schema.GroupResource {
-	if in.Isolation != kubebindv1alpha2.IsolationNone || len(in.Lent) == 0 && !OnClaimed(in.Claims) {
+	if in.Isolation != kubebindv1alpha2.IsolationNone || len(in.Lent) == 0 && in.FencesLentOnly() {
 		return nil
 	}
 	return in.namespaced()

@@ -234,6 +234,13 @@ func TestFenceBeforeLoan(t *testing.T) {
 	if diff := cmp.Diff(fence(before), fence(after)); diff != "" {
 		t.Error(diff)
 	}
+	both := func(in *Input) {
+		in.Resources = append(in.Resources, Resource{schema.GroupResource{Group: "x.org", Resource: "trees"}, false})
+	}
+	if diff := cmp.Diff(fence(input(kubebindv1alpha2.ClusterScope, kubebindv1alpha2.IsolationNone, both)),
+		fence(input(kubebindv1alpha2.ClusterScope, kubebindv1alpha2.IsolationNone, both, lent))); diff != "" {
+		t.Error(diff)
+	}
 	if len(before.shared()) != 1 || before.FencesLentOnly() || !input(kubebindv1alpha2.NamespacedScope, kubebindv1alpha2.IsolationNone, lent).FencesLentOnly() {
 		t.Errorf("fenced are %v", before.shared())
 	}

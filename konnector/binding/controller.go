@@ -82,8 +82,9 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	applyErr := c.applySchemas(ctx, &facts)
 	decision := Decide(facts)
 	// The status comes first: how copies lie at the provider is remembered before there are any.
+	unremembered := remembersMore(binding.Status, decision.Status)
 	statusErr := c.writeStatus(ctx, binding, decision.Status)
-	if session != nil && decision.Known {
+	if session != nil && decision.Known && (statusErr == nil || !unremembered) {
 		session.Sync(binding.Name, decision.Sync)
 	}
 	if session != nil && decision.ClaimsKnown {

@@ -122,18 +122,26 @@ func blocked(f Facts) *connection.Problem {
 
 // drainingStatus is the status of a binding that is being deleted.
 func drainingStatus(status kubebindv1alpha2.APIServiceBindingStatus, f Facts, e Ending, way Way) kubebindv1alpha2.APIServiceBindingStatus {
-	c := kubebindv1alpha2.Condition{Type: kubebindv1alpha2.ConditionDraining, Status: metav1.ConditionTrue, Reason: kubebindv1alpha2.ReasonUnbinding}
-	c.Message = left(f, e)
 	if way.Problem != nil {
-		c.Reason = way.Problem.Reason
-		c.Message += " " + way.Problem.Message
+		return draining(status, way.Problem.Reason, kubebindv1alpha2.SeverityWarning, left(f, e)+" "+way.Problem.Message)
 	}
-	severity := kubebindv1alpha2.SeverityInfo
-	if way.Problem != nil {
-		severity = kubebindv1alpha2.SeverityWarning
+	return draining(status, kubebindv1alpha2.ReasonUnbinding, kubebindv1alpha2.SeverityInfo, left(f, e))
+}
+
+// unseenStatus is that of one of which cannot be seen what is left, for want of a right.
+func unseenStatus(status kubebindv1alpha2.APIServiceBindingStatus, f Facts, err error) kubebindv1alpha2.APIServiceBindingStatus {
+	missing := lacking(f, func(Lack) bool { return true })
+	if missing == "" {
+		missing = err.Error()
 	}
-	kubebindv1alpha2.SetCondition(&status.Conditions, c)
-	kubebindv1alpha2.SetCondition(&status.Conditions, kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionReady, c.Reason, severity, c.Message))
+	return draining(status, kubebindv1alpha2.ReasonUnbindingBlocked, kubebindv1alpha2.SeverityWarning, "The konnector may not look what is left to go. "+missing)
+}
+
+func draining(status kubebindv1alpha2.APIServiceBindingStatus, reason string, severity kubebindv1alpha2.ConditionSeverity, message string) kubebindv1alpha2.APIServiceBindingStatus {
+	kubebindv1alpha2.SetCondition(&status.Conditions, kubebindv1alpha2.Condition{
+		Type: kubebindv1alpha2.ConditionDraining, Status: metav1.ConditionTrue, Reason: reason, Message: message,
+	})
+	kubebindv1alpha2.SetCondition(&status.Conditions, kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionReady, reason, severity, message))
 	return status
 }
 

@@ -3,9 +3,11 @@
 package binding
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -123,5 +125,27 @@ func TestDrainingStatus(t *testing.T) {
 		if drains := conditionType == kubebindv1alpha2.ConditionDraining; drains != (c.Status == metav1.ConditionTrue) {
 			t.Errorf("%s is %s", conditionType, c.Status)
 		}
+	}
+}
+
+// A binding whose end cannot be seen says so, and which right that takes.
+func TestUnseenStatus(t *testing.T) {
+	forbidden := apierrors.NewForbidden(runtimeschema.GroupResource{Group: "wildwest.dev", Resource: "farms"}, "", errors.New("no right to list"))
+	for name, tc := range map[string]struct {
+		facts Facts
+		says  string
+	}{
+		"the API server says":    {facts(), "no right to list"},
+		"the konnector knows it": {facts(lack(false, "list")), "cowboys:bigcorp"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status := unseenStatus(kubebindv1alpha2.APIServiceBindingStatus{}, tc.facts, forbidden)
+			for _, c := range []string{kubebindv1alpha2.ConditionDraining, kubebindv1alpha2.ConditionReady} {
+				have := kubebindv1alpha2.FindCondition(status.Conditions, c)
+				if have == nil || have.Reason != kubebindv1alpha2.ReasonUnbindingBlocked || !strings.Contains(have.Message, tc.says) {
+					t.Errorf("%s: %+v", c, have)
+				}
+			}
+		})
 	}
 }

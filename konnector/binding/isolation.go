@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
@@ -29,15 +30,28 @@ func (c *Controller) carriedWith(ctx context.Context, f Facts, r ResourceFacts) 
 	if !misplaced(f, r) || connected == nil || connected.Reason != kubebindv1alpha2.ReasonIsolationChanged || !schema.Established(r.CRD) {
 		return r.Carried, nil
 	}
-	// An error is no answer: a CRD that the API server does not serve right now may have objects.
-	objects, err := c.list(ctx, r.CRD, client.Limit(1))
-	if err != nil {
-		return "", fmt.Errorf("looking for objects of %s: %w", r.CRD.Name, err)
-	}
-	if len(objects.Items) == 0 {
-		return "", nil
+	some, err := c.carriesSome(ctx, held{crd: r.CRD, binding: f.Binding.Name, table: r.Table, shared: len(r.Table.Members) > 1})
+	if err != nil || !some {
+		return "", err
 	}
 	return r.Carried, nil
+}
+
+// carriesSome tells whether any object goes with the binding. An error is no answer: a CRD that the API server does not serve right now may
+// have objects.
+func (c *Controller) carriesSome(ctx context.Context, h held) (bool, error) {
+	for next := ""; ; {
+		objects, err := c.list(ctx, h.crd, client.Limit(objectsPage), client.Continue(next))
+		if err != nil {
+			return false, fmt.Errorf("looking for objects of %s: %w", h.crd.Name, err)
+		}
+		if slices.ContainsFunc(objects.Items, func(o metav1.PartialObjectMetadata) bool { return h.carries(&o) }) {
+			return true, nil
+		}
+		if next = objects.Continue; next == "" {
+			return false, nil
+		}
+	}
 }
 
 // misplaced says that copies of a resource's objects do not lie where the export's isolation has them: what lies there would be taken
@@ -52,6 +66,15 @@ func isolationOf(f Facts, r ResourceFacts) kubebindv1alpha2.Isolation {
 		return r.Carried
 	}
 	return f.Export.Spec.Isolation
+}
+
+// remembersMore says that a status has isolations that the one before has not.
+func remembersMore(before, after kubebindv1alpha2.APIServiceBindingStatus) bool {
+	return slices.ContainsFunc(after.BoundSchemas, func(b kubebindv1alpha2.BoundSchemaReference) bool {
+		return b.Isolation != "" && !slices.ContainsFunc(before.BoundSchemas, func(was kubebindv1alpha2.BoundSchemaReference) bool {
+			return was.GroupResource.GroupResource() == b.GroupResource.GroupResource() && was.Isolation == b.Isolation
+		})
+	})
 }
 
 // misplacedResources is the message about all that is misplaced; empty if nothing is.

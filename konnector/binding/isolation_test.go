@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
+	"kube-bind.io/kube-bind/konnector/routing"
 )
 
 // By which isolation copies lie is remembered for as long as there are any, whatever the export says in the meantime.
@@ -77,6 +78,10 @@ func TestCarriedWith(t *testing.T) {
 		}
 	}
 	stopped := remembers(none, kubebindv1alpha2.ReasonIsolationChanged)
+	// What names no provider goes with the one of the bindings that is the default.
+	shared := resource(func(r *ResourceFacts) {
+		r.Table = routing.Of(routing.Member{Binding: "cowboys", Provider: "a"}, routing.Member{Binding: "other", Provider: "b", Default: true})
+	})
 	for name, tc := range map[string]struct {
 		facts  Facts
 		reader reader
@@ -87,6 +92,7 @@ func TestCarriedWith(t *testing.T) {
 		"as it was":                     {facts(remembers(prefixed, kubebindv1alpha2.ReasonIsolationChanged)), reader{}, prefixed, false},
 		"changed, and still syncing":    {facts(remembers(none, kubebindv1alpha2.ReasonPending)), reader{}, none, false},
 		"changed, with objects":         {facts(stopped), reader{objects: 1}, none, false},
+		"changed, with those of others": {facts(stopped, shared), reader{objects: 1}, "", false},
 		"changed, without objects":      {facts(stopped), reader{}, "", false},
 		"changed, and nothing is known": {facts(stopped), reader{err: errors.New("no")}, "", true},
 		"changed, and not served":       {facts(stopped, resource(func(r *ResourceFacts) { r.CRD.Status.Conditions = nil })), reader{}, none, false},

@@ -39,6 +39,9 @@ const (
 // deletes the CRDs itself: the garbage collector would do so only once the binding is gone, and with it the syncers (W19).
 func (c *Controller) unbind(ctx context.Context, f Facts, session *connection.Session) (ctrl.Result, error) {
 	ending, err := c.ending(ctx, f)
+	if apierrors.IsForbidden(err) {
+		err = errors.Join(err, c.writeStatus(ctx, f.Binding, unseenStatus(Decide(f).Status, f, err)))
+	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}

@@ -201,9 +201,20 @@ func (b *binder) bindingTable() table {
 		columns: []string{"NAME", "PROVIDER", "READY", "AGE"},
 		row: func(item *unstructured.Unstructured) []string {
 			provider, _, _ := unstructured.NestedString(item.Object, "status", "providerPrettyName")
-			return []string{item.GetName(), orElse(provider, "<unknown>"), "True", age(item, b.Now())}
+			return []string{item.GetName(), orElse(provider, "<unknown>"), readiness(item), age(item, b.Now())}
 		},
 	}
+}
+
+// readiness is the status of the condition Ready.
+func readiness(item *unstructured.Unstructured) string {
+	conditions, _, _ := unstructured.NestedSlice(item.Object, "status", "conditions")
+	for _, c := range conditions {
+		if condition, ok := c.(map[string]any); ok && condition["type"] == kubebindv1alpha2.ConditionReady {
+			return fmt.Sprint(condition["status"])
+		}
+	}
+	return string(metav1.ConditionUnknown)
 }
 
 // ready looks at a binding, and says what it waits for.
@@ -215,7 +226,9 @@ func ready(ctx context.Context, consumer client.Client, binding *kubebindv1alpha
 	if c == nil {
 		return false, "no konnector has looked at the binding yet", nil
 	}
-	return c.Status == metav1.ConditionTrue, c.Reason + ": " + c.Message, nil
+	// What the export has, works.
+	bound := c.Status == metav1.ConditionTrue || c.Reason == kubebindv1alpha2.ReasonResourceWithdrawn
+	return bound, c.Reason + ": " + c.Message, nil
 }
 
 // await looks until it is so. Who waits for too long learns what for.

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	kubebindv1alpha2 "kube-bind.io/kube-bind/apis/kubebind/v1alpha2"
@@ -74,6 +75,9 @@ func (b *binder) createBindings(
 		b.say("   Waiting for the konnector to bind it...")
 		if err := b.await(ctx, "the konnector", func(ctx context.Context) (bool, string, error) { return ready(ctx, consumer, want) }); err != nil {
 			return nil, err
+		}
+		if c := kubebindv1alpha2.FindCondition(want.Status.Conditions, kubebindv1alpha2.ConditionReady); c != nil && c.Status != metav1.ConditionTrue {
+			b.say("ℹ️  %s: %s", want.Name, c.Message)
 		}
 		want.TypeMeta = typeMeta("APIServiceBinding")
 		out.Items = append(out.Items, *want)

@@ -42,6 +42,7 @@ func TestOnACluster(t *testing.T) {
 		{"who asks, and whom", testKubectlFlags},
 		{"what Tab completes", testCompletion},
 		{"what is refused before, later and still", testRefusals},
+		{"what the provider has withdrawn", testWithdrawn},
 		{"a konnector whose image cannot be pulled", testStuck},
 		{"what is not healthy", testUnhealthy},
 		{"a request of that name that asks for something else", testOtherRequest},

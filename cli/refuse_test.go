@@ -107,7 +107,7 @@ func testRefusals(t *testing.T, s *stage) {
 	bind("trusting").wants(t, ExitOK, "Created APIServiceBinding trusting")
 	stands("trusting", with, nil)
 	got := bind("trusting", "--refuse-claim", "secrets")
-	got.wants(t, ExitOK, "(refused by you)", "The konnector keeps its rights on secrets, to take back what was shared", "ClusterRole kube-bind-konnector-trusting",
+	got.wants(t, ExitOK, "(refused by you)", "The konnector keeps its rights on secrets", "ClusterRole kube-bind-konnector-trusting",
 		"Updated APIServiceBinding trusting", "It refuses secrets, and what was shared of that is taken back")
 	stands("trusting", with, refused)
 	bind("trusting", "--refuse-claim", "secrets").wants(t, ExitOK, "Kept APIServiceBinding trusting")
@@ -141,4 +141,32 @@ func testRefusals(t *testing.T, s *stage) {
 	}
 	bind("foreign").wants(t, ExitFailed, "there is an APIServiceBinding foreign already, of another provider", "kubectl bind unbind foreign")
 	stands("foreign", "scouts", nil)
+}
+
+// testWithdrawn: binding again what the provider has made again without a resource ends well, and takes no right on that resource away:
+// its objects could not be deleted any more.
+func testWithdrawn(t *testing.T, s *stage) {
+	s.plays(true, true, true, true)
+	bind := func() result { return s.run(t.Context(), "--template", "cowboys", "--name", "shrunk", "--yes") }
+	bind().wants(t, ExitOK, "Created APIServiceBinding shrunk")
+	s.plays(true, true, false, true)
+	scouts := kubebindv1alpha2.GroupResource{Group: "frontier.dev", Resource: "scouts"}
+	b := &kubebindv1alpha2.APIServiceBinding{}
+	s.has(t, b, "", "shrunk")
+	b.Status.BoundSchemas = append(b.Status.BoundSchemas, kubebindv1alpha2.BoundSchemaReference{GroupResource: scouts})
+	kubebindv1alpha2.SetCondition(&b.Status.Conditions, kubebindv1alpha2.FalseCondition(kubebindv1alpha2.ConditionReady,
+		kubebindv1alpha2.ReasonResourceWithdrawn, kubebindv1alpha2.SeverityWarning, "The provider has made the export again without scouts.frontier.dev."))
+	if err := s.client.Status().Update(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	role := &rbacv1.ClusterRole{}
+	s.has(t, role, "", s.roleOf(t, "shrunk"))
+	role.Rules = append(role.Rules, konnector.RoleFor(b, &kubebindv1alpha2.APIServiceExportRequestSpec{Resources: []kubebindv1alpha2.ExportedResource{{GroupResource: scouts}}}).Rules...)
+	if err := s.client.Update(t.Context(), role, client.FieldOwner(kubebindv1alpha2.FieldManager)); err != nil {
+		t.Fatal(err)
+	}
+	bind().wants(t, ExitOK, "Kept APIServiceBinding shrunk", "The konnector keeps its rights on scouts", "without scouts.frontier.dev")
+	if got, want := s.rightsOf(t, "shrunk"), "cowboys cowboys/status secrets scouts scouts/status"; got != want {
+		t.Errorf("the konnector has rights on %s, want %s", got, want)
+	}
 }

@@ -42,8 +42,8 @@ func (i *Installer) grant(ctx context.Context, c *Contract) error {
 			return err
 		}
 		if len(kept) > 0 {
-			i.Say("ℹ️  The konnector keeps its rights on %s, to take back what was shared. The rule goes with the binding; once nothing is shared, it can be taken "+
-				"out of the ClusterRole %s before.", resourcesOf(kept), role.Name)
+			i.Say("ℹ️  The konnector keeps its rights on %s, to bring to an end what was there before. The rule goes with the binding; once nothing of it is left, it "+
+				"can be taken out of the ClusterRole %s before.", resourcesOf(kept), role.Name)
 		}
 		role.Rules = append(role.Rules, kept...)
 		err = i.Apply(ctx, role)
@@ -58,30 +58,36 @@ func (i *Installer) grant(ctx context.Context, c *Contract) error {
 	return nil
 }
 
-// kept are the rules on refused claims that the role of a binding has and must not lose: a konnector that could not see what it has
-// shared could not take it back. A binding that is not there yet has shared nothing.
+// kept are the rules that the role of a binding has and must not lose: those on refused claims, as a konnector that could not see what it
+// has shared could not take it back, and those on resources that the provider has withdrawn, whose objects could not be deleted. A binding
+// that is not there yet has neither.
 func (i *Installer) kept(
 	ctx context.Context, binding *kubebindv1alpha2.APIServiceBinding, request *kubebindv1alpha2.APIServiceExportRequestSpec, role *rbacv1.ClusterRole,
 ) ([]rbacv1.PolicyRule, error) {
 	has := func(r *rbacv1.ClusterRole, rule rbacv1.PolicyRule) bool {
 		return slices.ContainsFunc(r.Rules, func(have rbacv1.PolicyRule) bool { return equality.Semantic.DeepEqual(have, rule) })
 	}
-	refused := slices.DeleteFunc(konnector.RoleFor(binding, request).Rules, func(rule rbacv1.PolicyRule) bool { return has(role, rule) })
-	if len(refused) == 0 {
-		return nil, nil
-	}
-	err := i.Client.Get(ctx, client.ObjectKeyFromObject(binding), &kubebindv1alpha2.APIServiceBinding{})
+	there := &kubebindv1alpha2.APIServiceBinding{}
+	err := i.Client.Get(ctx, client.ObjectKeyFromObject(binding), there)
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking for the APIServiceBinding %s: %w", binding.Name, err)
 	}
+	before := *request.DeepCopy()
+	for _, bound := range there.Status.BoundSchemas {
+		before.Resources = append(before.Resources, kubebindv1alpha2.ExportedResource{GroupResource: bound.GroupResource})
+	}
+	former := slices.DeleteFunc(konnector.RoleFor(binding, &before).Rules, func(rule rbacv1.PolicyRule) bool { return has(role, rule) })
+	if len(former) == 0 {
+		return nil, nil
+	}
 	have := &rbacv1.ClusterRole{}
 	if err := i.Client.Get(ctx, client.ObjectKeyFromObject(role), have); client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("reading the konnector's rights: %w", err)
 	}
-	return slices.DeleteFunc(refused, func(rule rbacv1.PolicyRule) bool { return !has(have, rule) }), nil
+	return slices.DeleteFunc(former, func(rule rbacv1.PolicyRule) bool { return !has(have, rule) }), nil
 }
 
 // resourcesOf are those that rules are on.

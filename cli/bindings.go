@@ -45,13 +45,23 @@ func (b *binder) bindings(ctx context.Context, c *install.Contract) ([]*kubebind
 		if err != nil {
 			return nil, err
 		}
-		if have.Name != "" && have.Spec.KubeconfigSecretRef != want.Spec.KubeconfigSecretRef {
-			return nil, exit(ExitFailed, fmt.Errorf("there is an APIServiceBinding %s already, of another provider or by another Secret", want.Name),
-				"Choose another name with --name, or remove it: kubectl bind unbind %s", want.Name)
+		if have.Name != "" {
+			if err := sameProvider(have, want); err != nil {
+				return nil, err
+			}
 		}
 		want.Spec.PermissionClaims = b.answers(&c.Requests[i].Spec, have)
 	}
 	return out, nil
+}
+
+// sameProvider refuses a binding that is there under the name of one that is wanted.
+func sameProvider(have, want *kubebindv1alpha2.APIServiceBinding) error {
+	if have.Spec.KubeconfigSecretRef == want.Spec.KubeconfigSecretRef {
+		return nil
+	}
+	return exit(ExitFailed, fmt.Errorf("there is an APIServiceBinding %s already, of another provider or by another Secret", want.Name),
+		"Choose another name with --name, or remove it: kubectl bind unbind %s", want.Name)
 }
 
 // createBindings tells the konnector what to bind, and waits until it has.
@@ -86,12 +96,16 @@ func (b *binder) createBindings(
 	return out, nil
 }
 
-// answer has a binding that is there refuse what is refused now, and says what was done.
+// answer has a binding that is there refuse what is refused now, and says what was done. It may be newer than the first look.
 func (b *binder) answer(
 	ctx context.Context, consumer client.Client, binding *kubebindv1alpha2.APIServiceBinding, spec *kubebindv1alpha2.APIServiceExportRequestSpec,
 ) (string, error) {
+	wanted := binding.DeepCopy()
 	if err := consumer.Get(ctx, client.ObjectKeyFromObject(binding), binding); err != nil {
 		return "", fmt.Errorf("reading the APIServiceBinding %s: %w", binding.Name, err)
+	}
+	if err := sameProvider(binding, wanted); err != nil {
+		return "", err
 	}
 	before := binding.DeepCopy()
 	binding.Spec.PermissionClaims = b.answers(spec, before)

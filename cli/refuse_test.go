@@ -139,6 +139,11 @@ func testRefusals(t *testing.T, s *stage) {
 			t.Fatal(err)
 		}
 	}
+	late := foreign.DeepCopy()
+	late.Spec.KubeconfigSecretRef.Name = "ours"
+	if _, err := (&binder{refuse: []string{"secrets"}}).answer(t.Context(), s.client, late, &kubebindv1alpha2.APIServiceExportRequestSpec{}); err == nil || !strings.Contains(err.Error(), "of another provider") {
+		t.Errorf("one that came in the meantime: %v", err)
+	}
 	bind("foreign").wants(t, ExitFailed, "there is an APIServiceBinding foreign already, of another provider", "kubectl bind unbind foreign")
 	stands("foreign", "scouts", nil)
 }

@@ -22,7 +22,8 @@ import (
 )
 
 // Serve implements providers.Tenancy. A consumer's workspace binds the APIExports that the resources are of. It accepts the claims of
-// those of its host; of what the host has bound itself only what the host accepts. In a provider's workspace they are served already; the backend only allows itself to clear up there.
+// those of its host; of what the host has bound itself only what the host accepts. In a provider's workspace they are served already; the
+// backend only allows itself to clear up there.
 func (p *Provider) Serve(ctx context.Context, name multicluster.ClusterName, resources []schema.GroupResource) error {
 	m := p.members.get(name)
 	if m == nil {

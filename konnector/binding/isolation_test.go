@@ -107,3 +107,32 @@ func TestCarriedWith(t *testing.T) {
 		})
 	}
 }
+
+// What is not remembered yet waits with its first copies until it is.
+func TestRemembersMore(t *testing.T) {
+	status := func(isolations ...kubebindv1alpha2.Isolation) (out kubebindv1alpha2.APIServiceBindingStatus) {
+		for i, isolation := range isolations {
+			name := kubebindv1alpha2.GroupResource{Group: "wildwest.dev", Resource: []string{"cowboys", "farms"}[i]}
+			out.BoundSchemas = append(out.BoundSchemas, kubebindv1alpha2.BoundSchemaReference{GroupResource: name, Isolation: isolation})
+		}
+		return out
+	}
+	const none, prefixed = kubebindv1alpha2.IsolationNone, kubebindv1alpha2.IsolationPrefixed
+	for name, tc := range map[string]struct {
+		before, after kubebindv1alpha2.APIServiceBindingStatus
+		want          bool
+	}{
+		"nothing":                  {status(), status(), false},
+		"namespaced":               {status(), status(""), false},
+		"the first":                {status(), status(prefixed), true},
+		"the same":                 {status(prefixed, none), status(prefixed, none), false},
+		"one more":                 {status(prefixed), status(prefixed, none), true},
+		"another isolation":        {status(none), status(prefixed), true},
+		"one less":                 {status(prefixed, none), status(prefixed), false},
+		"it was there without one": {status(""), status(prefixed), true},
+	} {
+		if got := remembersMore(tc.before, tc.after); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
